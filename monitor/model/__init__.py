@@ -1,0 +1,1 @@
+"""What crosses a boundary between parts of the monitor: frozen dataclasses, no I/O, no behaviour beyond derivation."""
