@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from monitor.model.errors import ExitCode, LaststepError
+
 T = TypeVar("T")
 
 
@@ -30,12 +32,8 @@ class Reading(Generic[T]):
     unknown: Unknown | None = None
 
 
-class SourceError(Exception):
-    """A source that can't be read. One clear sentence; `HELP_TEXT` is the cure."""
+class SourceError(LaststepError):
+    """A source that can't be read."""
 
     HELP_TEXT = "see `laststep doctor` for what can be seen from here"
-
-    def __init__(self, message: str, help_text: str | None = None) -> None:
-        super().__init__(message)
-        if help_text is not None:
-            self.HELP_TEXT = help_text
+    exit_code = ExitCode.NOTHING_TO_ATTACH
