@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all of their own set-up: a virtual environment in .venv with pinned packages.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.10 || command -v python3)
+VENV := .venv
+STAMP := $(VENV)/.laststep-installed
+BIN := $(VENV)/bin
+
+.PHONY: help env demo test lint test-pythons bench screens clean
+
+help:
+	@echo "make demo          the built-in GRPO run, live: the dashboard in a terminal, a story without one"
+	@echo "make test          lint, types, import contracts, and every test, with real Ray and real processes"
+	@echo "make test-pythons  hooks, monitor and detection on each of Python 3.10 to 3.13 that is installed"
+	@echo "make env           only the environment: .venv/bin/laststep is then the command"
+	@echo "make bench         the figures of benchmarks/RESULTS.md (about an hour)"
+	@echo "make screens       the pictures in docs/screens from a recorded run"
+
+env: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "laststep needs Python 3.10 to 3.13: install one, or say make PYTHON=/path/to/python" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[quant,dev]'
+	@touch $(STAMP)
+
+demo: env
+	@$(BIN)/laststep demo
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-pythons:
+	@sh tests/pythons.sh
+
+bench: env
+	$(BIN)/python -m benchmarks
+
+screens: env
+	$(BIN)/python -m benchmarks.screens
+
+clean:
+	rm -rf $(VENV) .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
