@@ -37,6 +37,8 @@ class RunConfig:
     hooks_dir: str | None = None
     driver_pid: int | None = None
     started_at: float | None = None
+    validation_sha256: str | None = None
+    """Hash of `validation_file`, taken by the watch while the run was live."""
 
 
 @dataclass(frozen=True)
