@@ -24,8 +24,12 @@ ENABLE_VARIABLE = "LASTSTEP"
 
 PROCESS = "process"
 """First line of an event file: {"schema", "kind": "process", "at", "pid", "start", "python", "argv", "job_id",
-"actor_id", "actor_name", "worker_id", "node_id", "ray_session", "hooks": [names of what was wrapped]}; written again
-(same keys) once Ray's ids are known."""
+"actor_id", "actor_name", "worker_id", "node_id", "ray_session", "hooks": [names of what was wrapped], "not_found":
+[names that were to be wrapped and were not there]}; written again (same keys) whenever more of it is known.
+
+Every other line of an event file: {"schema", "kind", "at", "step", "phase", "data": {…}}, `kind` one of
+`monitor.model.fact.FactKind`, `step` and `phase` null where they have no meaning. A line that does not parse (cut by a
+full disk) is skipped; the next one stands on a line of its own."""
 
 # Counter slots: a 64-byte header, then SLOTS slots. All little-endian; a value is written with one aligned 8-byte store.
 COUNTER_MAGIC = b"LASTSTEP"
@@ -78,7 +82,12 @@ QUESTION_SNAPSHOT = b"snapshot\n"
 """Answer: {"schema", "pid", "at", "python", "threads": [{"thread_id", "native_id", "name", "frames": [[function, file,
 line], …] innermost first}], "loops": [{"loop", "thread", "running", "blocked_seconds", "timers",
 "next_timer_seconds", "readers", "pending_tasks"}], "tasks": [{"name", "loop", "frames": [[function, file, line], …]
-outermost first, "waits_on", "object_ref", "ray_task_id"}], "counters": {name: value}, "actor": {"actor_id", "name",
-"max_concurrency"} or null, "errors": [str]}."""
+outermost first, "waits_on", "object_ref", "ray_task_id", "key", "waits_for": [keys of the tasks it waits for],
+"waits_any": one of `waits_for` is enough, "context_task_id"}], "counters": {name: value}, "actor": {"actor_id", "name",
+"max_concurrency"} or null, "errors": [str]}.
+
+`waits_on` is `running` for a task that runs now or is due to run as soon as its loop comes to it. `ray_task_id` is the Ray
+task that this asyncio task executes; `context_task_id` the one on whose behalf it was made (its own, or inherited by a task
+that the Ray task started), which may have ended since."""
 QUESTION_PING = b"ping\n"
 """Answer: {"schema", "pid", "at"}."""

@@ -58,6 +58,14 @@ class AsyncioTask:
     object_ref: str | None = None
     ray_task_id: str | None = None
     """The Ray task (24 bytes, hex) that this asyncio task executes, where the hook knows it."""
+    key: str = ""
+    """Identity of this task inside its process, empty where not known."""
+    waits_for: tuple[str, ...] = ()
+    """Keys of the pending tasks of the same process that it waits for (`task`, `gather`)."""
+    waits_any: bool = False
+    """One of `waits_for` is enough to go on (`asyncio.wait` with FIRST_COMPLETED)."""
+    context_task_id: str | None = None
+    """The Ray task on whose behalf it was made: its own, or inherited by a task started inside one (may have ended)."""
 
 
 @dataclass(frozen=True)
