@@ -1,0 +1,5 @@
+"""Poll, merge, detect, store: the loop body of the watch. One engine an attached run; `tick` is called once a second."""
+
+from monitor.engine.engine import Engine
+
+__all__ = ["Engine"]

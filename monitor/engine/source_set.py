@@ -1,0 +1,141 @@
+"""The pollers of one run, each on its own clock, each allowed to fail alone.
+
+A source that fails becomes an `Unknown` with the moment it fell silent; the others go on. Folders (dumps, checkpoints,
+file logger) are polled as soon as the run's configuration names them. Does not interpret: facts go to the fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from monitor.model.errors import LaststepError
+from monitor.model.fact import Evidence, Fact, FactKind
+from monitor.model.reading import Reading, Unknown
+from monitor.model.run import GpuReading, RunConfig
+from monitor.model.snapshot import RayActor, RayCall
+from monitor.settings import Settings
+from monitor.sources.call_facts import CallFacts
+from monitor.sources.checkpoints import CheckpointSource
+from monitor.sources.console import ConsoleSource
+from monitor.sources.dumps import DumpSource
+from monitor.sources.file_logger import FileLoggerSource
+from monitor.sources.gpus import GpuReader
+from monitor.sources.hook_files import HookSource
+from monitor.sources.process_load import Load, ProcessLoad
+from monitor.sources.ray_api import RayApi
+from monitor.sources.run_locator import RunLocation, RunProcess
+from monitor.sources.trainer_profile import TrainerProfile
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """When a source last answered, and why it doesn't where it doesn't."""
+
+    name: str
+    at: float | None
+    unknown: Unknown | None = None
+
+
+Poll = Callable[[float], list[Fact]]
+
+
+class SourceSet:
+    """All that is read of one run while it moves: facts only, no stacks."""
+
+    def __init__(self, api: RayApi, location: RunLocation, settings: Settings, hooks_directory: str) -> None:
+        self._api = api
+        self._location = location
+        self._settings = settings
+        self._profile: TrainerProfile = location.profile
+        self._polls: dict[str, tuple[float, Poll]] = {}
+        self._due: dict[str, float] = {}
+        self._statuses: dict[str, SourceStatus] = {}
+        self._call_facts = CallFacts(self._profile)
+        self._gpu_reader = GpuReader()
+        self._load = ProcessLoad()
+        self.calls: tuple[RayCall, ...] = ()
+        self.actors: tuple[RayActor, ...] = ()
+        self.processes: tuple[RunProcess, ...] = location.processes
+        self.loads: dict[int, Load] = {}
+        self.gpus: Reading[tuple[GpuReading, ...]] = Reading(0.0)
+        tick = settings.tick_seconds
+        self._polls["ray"] = (settings.ray_seconds, self._poll_ray)
+        self._polls["gpus"] = (settings.gpu_seconds, self._poll_gpus)
+        self._polls["processes"] = (tick, self._poll_processes)
+        self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids).poll)
+        if location.console_log:
+            self._polls["console"] = (tick, ConsoleSource(Path(location.console_log), self._profile).poll)
+
+    @property
+    def statuses(self) -> tuple[SourceStatus, ...]:
+        """One status a source, in a stable order."""
+        return tuple(self._statuses[name] for name in sorted(self._statuses))
+
+    def poll(self, now: float, config: RunConfig) -> list[Fact]:
+        """Facts of every source that is due."""
+        self._add_folders(config)
+        facts: list[Fact] = []
+        for name, (every, poll) in list(self._polls.items()):
+            if now < self._due.get(name, 0.0):
+                continue
+            self._due[name] = now + every
+            facts += self._poll_one(name, poll, now)
+        return facts
+
+    def close(self) -> None:
+        """End the GPU child."""
+        self._gpu_reader.close()
+
+    def _poll_one(self, name: str, poll: Poll, now: float) -> list[Fact]:
+        before = self._statuses.get(name)
+        try:
+            facts = poll(now)
+        except (LaststepError, OSError) as error:
+            since = before.unknown.since if before and before.unknown else now
+            cure = getattr(error, "HELP_TEXT", "")
+            unknown = Unknown(name, since, str(error), cure)
+            self._statuses[name] = SourceStatus(name, before.at if before else None, unknown)
+            return []
+        self._statuses[name] = SourceStatus(name, now)
+        return facts
+
+    def _add_folders(self, config: RunConfig) -> None:
+        tick = self._settings.tick_seconds
+        if config.validation_data_dir and "dumps" not in self._polls:
+            self._polls["dumps"] = (tick, DumpSource(Path(config.validation_data_dir)).poll)
+        if config.checkpoint_dir and "checkpoints" not in self._polls:
+            self._polls["checkpoints"] = (
+                self._settings.checkpoint_seconds,
+                CheckpointSource(Path(config.checkpoint_dir)).poll,
+            )
+        if config.file_log and "file_logger" not in self._polls:
+            self._polls["file_logger"] = (tick, FileLoggerSource(Path(config.file_log), self._profile).poll)
+
+    def _pids(self) -> list[int]:
+        return [process.pid for process in self.processes]
+
+    def _poll_ray(self, now: float) -> list[Fact]:
+        self.calls = self._api.calls()
+        self.actors = self._api.actors()
+        return self._call_facts.poll(self.calls, now)
+
+    def _poll_gpus(self, now: float) -> list[Fact]:
+        self.gpus = self._gpu_reader.poll(now)
+        if self.gpus.unknown is not None:
+            raise LaststepError(self.gpus.unknown.because, self.gpus.unknown.cure)
+        return []
+
+    def _poll_processes(self, now: float) -> list[Fact]:
+        self.loads = self._load.poll(self._pids(), now)
+        driver = self._location.driver_pid
+        if driver is None or driver not in self.loads or self.loads[driver].state not in "XZ":
+            return []
+        evidence = Evidence(f"the driver (pid {driver}) is gone", at=now)
+        return [Fact(FactKind.RUN_END, "processes", now, data={"exit": "gone"}, evidence=evidence)]
+
+    def relocate(self, location: RunLocation) -> None:
+        """Take the newer list of processes: actors appear while a run starts."""
+        self._location = replace(self._location, processes=location.processes)
+        self.processes = location.processes

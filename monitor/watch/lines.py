@@ -1,0 +1,48 @@
+"""One line per fact, for tmux panes and log files. Pure: facts in, cleaned lines out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from monitor.engine.engine import Tick
+from monitor.model.fact import Fact, FactKind
+from monitor.report.clean_text import clean
+
+
+def clock_text(at: float) -> str:
+    """Local time of day."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def lines_of(tick: Tick) -> Iterator[str]:
+    """What a tick brought, one line each; samples and calls are left to the screen."""
+    for fact in tick.facts:
+        text = fact_text(fact)
+        if text:
+            yield f"{clock_text(fact.at)} {clean(text)}"
+    now = clock_text(time.time())
+    for finding in tick.raised:
+        yield f"{now} HANG {finding.hang_class}: {clean(finding.sentence)}"
+    for finding in tick.withdrawn:
+        yield f"{now} withdrawn {finding.hang_class}: the run moves again"
+
+
+def fact_text(fact: Fact) -> str:
+    """A fact as a short line; empty where it is not worth one."""
+    data = fact.data
+    if fact.kind is FactKind.PHASE_BEGIN:
+        return f"step {fact.step} {fact.phase} began"
+    if fact.kind is FactKind.PHASE_END:
+        return f"step {fact.step} {fact.phase} ended after {data.get('seconds') or 0:.1f} s"
+    if fact.kind is FactKind.SCORE:
+        return f"step {fact.step} {data.get('metric')} {data.get('value')}"
+    if fact.kind is FactKind.CHECKPOINT and data.get("complete"):
+        return f"step {fact.step} checkpoint complete in {data.get('path')}"
+    if fact.kind is FactKind.DUMP:
+        return f"step {fact.step} validation dump of {data.get('rows')} rows"
+    if fact.kind is FactKind.RUN_END:
+        return f"the run ended ({data.get('exit')})"
+    if fact.kind in (FactKind.NOTICE, FactKind.GUARD):
+        return str(data.get("text") or data.get("reason") or data.get("final_validation") or "")
+    return ""
