@@ -17,7 +17,21 @@ from monitor.model.errors import ExitCode, LaststepError
 from trainer_hooks import records
 
 SHARED_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "lustre", "cifs", "smb3", "smbfs", "9p", "gpfs", "beegfs", "ceph", "fuse.sshfs", "fuse.glusterfs", "afs"}
+    {
+        "nfs",
+        "nfs4",
+        "lustre",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "gpfs",
+        "beegfs",
+        "ceph",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "afs",
+    }
 )
 """File systems (fourth column of mountinfo's tail, the `type`) whose locks or shared memory sqlite's WAL can't rely on
 (https://www.sqlite.org/wal.html, "All processes using a database must be on the same host computer")."""

@@ -11,8 +11,12 @@ from typing import Any
 
 def add_attach_arguments(parser: argparse.ArgumentParser) -> None:
     """`--ray`, `--run-directory`, `--log`: which run is meant where this machine has several, and where its log is."""
-    parser.add_argument("--ray", metavar="ADDRESS", help="GCS address of the Ray to look at (default: the one found here)")
-    parser.add_argument("--run-directory", type=Path, metavar="DIR", help="the run's folder, where its files can't be found")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="GCS address of the Ray to look at (default: the one found here)"
+    )
+    parser.add_argument(
+        "--run-directory", type=Path, metavar="DIR", help="the run's folder, where its files can't be found"
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="the run's console log, where it can't be found")
 
 

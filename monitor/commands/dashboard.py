@@ -53,4 +53,6 @@ def _start_and_wait() -> dict[str, object]:
         if rows:
             return rows[0]
         time.sleep(0.1)
-    raise LaststepError("the watch that was started wrote nothing", "see `watch.log` in the state directory (`laststep doctor`)")
+    raise LaststepError(
+        "the watch that was started wrote nothing", "see `watch.log` in the state directory (`laststep doctor`)"
+    )

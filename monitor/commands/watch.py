@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--forever", action="store_true", help="wait for a run, watch it, wait for the next")
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for a run to appear")
     parser.add_argument("--quiet", action="store_true", help="print nothing while all is well")
-    parser.add_argument("--on-finding", metavar="CMD", help="shell command run once per new or withdrawn finding, its JSON on stdin")
+    parser.add_argument(
+        "--on-finding", metavar="CMD", help="shell command run once per new or withdrawn finding, its JSON on stdin"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -107,5 +107,7 @@ class Alarm:
     def _refresh_stall(self, silent: float, position: RunPosition) -> None:
         if self.verdict.word is VerdictWord.HEALTHY and stall.is_stall(silent, position.phase_limit_seconds):
             limit = position.phase_limit_seconds
-            reason = f"nothing moved for {silent:.0f} s in phase {position.phase}; its learned limit is {limit or 0:.0f} s"
+            reason = (
+                f"nothing moved for {silent:.0f} s in phase {position.phase}; its learned limit is {limit or 0:.0f} s"
+            )
             self.verdict = Verdict(VerdictWord.STALL, self.verdict.findings, (reason, *self.verdict.reasons))

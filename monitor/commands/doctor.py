@@ -1,0 +1,162 @@
+"""`laststep doctor`: what can be seen from here, what can't, and what would change that. Changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.commands.attaching import add_attach_arguments, add_json_argument, print_json
+from monitor.model.errors import ExitCode, LaststepError
+from monitor.model.json_form import to_json
+
+SIGNS = {"ok": "+", "missing": "x", "unknown": "?"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `state`: `ok`, `missing` or `unknown`."""
+
+    name: str
+    state: str
+    sentence: str
+    cure: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The words of `doctor`."""
+    add_attach_arguments(parser)
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Always exit 0: a missing thing is an answer."""
+    checks = [check() for check in checks_for(arguments.ray)]
+    if arguments.json:
+        print_json({"schema": 1, "checks": to_json(checks)})
+    else:
+        for check in checks:
+            print(f"{SIGNS[check.state]} {check.name}: {check.sentence}")
+            if check.cure:
+                print(f"    {check.cure}")
+    return int(ExitCode.OK)
+
+
+def checks_for(address: str | None) -> list[Callable[[], Check]]:
+    """All checks, each a call of its own that fails alone."""
+    return [_installation, _state, _config, lambda: _ray(address), _py_spy, _memory, _gpus, _torch, _hooks]
+
+
+def _installation() -> Check:
+    """Whose `monitor`, `quant` and `trainer_hooks` a process started here would import."""
+    ours = Path(__file__).resolve().parent.parent.parent
+    for name in ("monitor", "quant", "trainer_hooks"):
+        local = Path.cwd() / name
+        if local.is_dir() and local.resolve().parent != ours:
+            cure = "start Ray and the driver from another folder, or rename it"
+            return Check(
+                "installation", "missing", f"a folder named {name} in {Path.cwd()} would shadow laststep's", cure
+            )
+    return Check("installation", "ok", f"laststep from {ours}, Python {sys.version.split()[0]}")
+
+
+def _state() -> Check:
+    from monitor.paths import state_directory, state_location
+
+    location = state_location()
+    try:
+        directory = state_directory()
+    except LaststepError as error:
+        return Check("state directory", "missing", str(error), error.HELP_TEXT)
+    free = shutil.disk_usage(directory).free // 2**20
+    return Check("state directory", "ok", location.moved_because or f"{directory}, {free} MB free")
+
+
+def _config() -> Check:
+    from monitor.settings import load, user_config_path
+
+    try:
+        load()
+    except LaststepError as error:
+        return Check("settings", "missing", str(error), error.HELP_TEXT)
+    path = user_config_path()
+    return Check("settings", "ok", f"from {path}" if path.exists() else "defaults (no file of your own)")
+
+
+def _ray(address: str | None) -> Check:
+    from monitor import settings
+    from monitor.watch.attach import attach
+
+    try:
+        attached = attach(settings.load(), address, None, None)
+    except LaststepError as error:
+        return Check("Ray", "missing", str(error), error.HELP_TEXT)
+    version = attached.api.version()
+    return Check("Ray", "ok", f"{attached.location.name} on {attached.cluster.gcs_address}, Ray {version}")
+
+
+def _py_spy() -> Check:
+    beside = Path(sys.executable).with_name("py-spy")
+    found = str(beside) if beside.exists() else shutil.which("py-spy")
+    if found is None:
+        return Check("threads", "missing", "py-spy is not installed, so threads can't be read", "pip install py-spy")
+    return Check("threads", "ok", f"py-spy at {found}")
+
+
+def _memory() -> Check:
+    """Yama decides who may read whose memory: 0 the same uid, 1 only ancestors, 2 and 3 root or nobody."""
+    name = "process memory"
+    try:
+        scope = int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text())
+    except (OSError, ValueError):
+        return Check(name, "ok", "no Yama in this kernel: processes of the same uid can be read")
+    if scope == 0 or os.geteuid() == 0:
+        return Check(name, "ok", f"Yama ptrace_scope is {scope}, and you may read")
+    cure = "sysctl kernel.yama.ptrace_scope=0, or train with the hooks in: their responder answers instead"
+    return Check(name, "missing", f"Yama ptrace_scope is {scope}: only descendants can be read", cure)
+
+
+def _gpus() -> Check:
+    import time
+
+    from monitor.sources.gpus import GpuReader
+
+    reader = GpuReader()
+    try:
+        reading = reader.poll(time.time())
+        deadline = time.monotonic() + 6.0
+        while reading.value is None and reading.unknown is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+            reading = reader.poll(time.time())
+    finally:
+        reader.close()
+    if reading.value is None:
+        unknown = reading.unknown
+        return Check(
+            "GPUs", "unknown", unknown.because if unknown else "NVML gave no answer", unknown.cure if unknown else ""
+        )
+    return Check("GPUs", "ok", f"{len(reading.value)} seen")
+
+
+def _torch() -> Check:
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        return Check(
+            "reruns", "missing", "torch is not installed, so no rerun and no demo", "pip install 'laststep[quant]'"
+        )
+    return Check("reruns", "ok", "torch is installed")
+
+
+def _hooks() -> Check:
+    from trainer_hooks import records
+
+    directory = Path(records.hooks_directory())
+    count = len(list(directory.glob("*" + records.EVENTS_ENDING))) if directory.is_dir() else 0
+    if not count:
+        return Check("hooks", "unknown", f"no process has written to {directory} yet", "see README, 'With hooks'")
+    return Check("hooks", "ok", f"{count} processes have written to {directory}")

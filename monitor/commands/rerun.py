@@ -1,0 +1,100 @@
+"""`laststep rerun RUN`: plan, preflight, typed confirmation, launch, follow, the score with its proofs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from monitor.commands.attaching import add_json_argument, print_json, say
+from monitor.model.errors import ExitCode, LaststepError
+from monitor.model.json_form import to_json
+
+SIGNS = {"pass": "+", "fail": "x", "unknown": "?"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The words of `rerun`."""
+    parser.add_argument("run", help="the run's name or a unique prefix")
+    parser.add_argument("--step", type=int, help="the step to score (default: the run's last)")
+    parser.add_argument(
+        "--quant", metavar="RECIPE", help="`bf16`, or a recipe (default: the one the run was trained with)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="plan and preflight only")
+    parser.add_argument("--confirm", metavar="RUN", help="launch without asking; must be the run's name")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit 13 where preflight refuses, 12 where the new score doesn't stand."""
+    from monitor.ledger.store import Ledger
+    from monitor.rerun.plan import make_plan
+    from monitor.rerun.preflight import check
+
+    with Ledger.open() as ledger:
+        state = ledger.run(arguments.run)
+        plan = make_plan(ledger, state.name, step=arguments.step, quant=arguments.quant)
+        lines = check(plan, ledger)
+        document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "preflight": [to_json(line) for line in lines]}
+        _tell_plan(plan, lines)
+        failed = [line for line in lines if line.state == "fail"]
+        if failed or arguments.dry_run:
+            document["status"] = "refused" if failed else "planned"
+            if arguments.json:
+                print_json(document)
+            return int(ExitCode.REFUSED if failed else ExitCode.OK)
+        _confirm(arguments.confirm, state.name)
+        return _launch(plan, ledger, document, as_json=arguments.json)
+
+
+def _tell_plan(plan: Any, lines: Any) -> None:
+    recipe = plan.recipe["name"] if plan.recipe else "BF16, not quantized"
+    say(f"rerun of the validation of {plan.run} at step {plan.step} with {recipe}")
+    say(f"  from {plan.checkpoint}")
+    say(f"  into {plan.out_directory}, in a Ray of its own")
+    for line in lines:
+        say(f"  {SIGNS[line.state]} {line.name}: {line.sentence}")
+        if line.state == "fail" and line.cure:
+            say(f"      {line.cure}")
+
+
+def _confirm(given: str | None, name: str) -> None:
+    """A launch needs the run's whole name: Enter alone never launches."""
+    if given is None:
+        if not sys.stdin.isatty():
+            raise LaststepError("a launch needs a confirmation", f"say --confirm {name}")
+        say(f"type the run's name to launch ({name}):")
+        given = input().strip()
+    if given != name:
+        raise LaststepError(f"not confirmed: {given!r} is not the run's name {name}")
+
+
+def _launch(plan: Any, ledger: Any, document: dict[str, Any], *, as_json: bool) -> int:
+    from monitor.report.scores import score_document
+    from monitor.rerun.follow import watch_rerun
+    from monitor.rerun.launch import start
+
+    identity = start(plan, ledger)
+    last = ""
+    for row in watch_rerun(ledger, identity):
+        line = f"  {row.status}: {row.done}/{row.total} samples" if row.total else f"  {row.status}"
+        if line != last:
+            say(line)
+            last = line
+    row = ledger.rerun(identity)
+    score = next((item for item in ledger.scores(plan.run) if item.provenance.rerun_id == identity), None)
+    document.update(status=row.status, rerun=identity, score=score_document(score) if score else None)
+    if row.status != "done" or score is None:
+        document["error"] = row.error
+        say(f"laststep: the rerun {row.status}: {row.error}")
+    else:
+        standing = ", ".join(word.value for word in score.standing)
+        say(f"step {score.step}: {score.metric} {score.value:.4f}, standing: {standing}")
+        for reason in score.reasons:
+            say(f"  {reason}")
+    if as_json:
+        print_json(document)
+    if row.status != "done" or score is None:
+        return int(ExitCode.INTERNAL)
+    stands = [word.value for word in score.standing] == ["valid"]
+    return int(ExitCode.OK if stands else ExitCode.SCORES_DO_NOT_STAND)
