@@ -1,0 +1,1 @@
+"""The dashboard: reads the ledger, owns nothing. Only this package imports textual."""

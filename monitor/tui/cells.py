@@ -1,0 +1,117 @@
+"""Lines of styled text as plain values: what every screen is made of, with no widget in sight.
+
+Covers measuring in terminal cells (wide characters count two), cutting, padding, wrapping, and setting blocks side by
+side. Styles are names of `theme.Palette`; nothing here parses markup, so text from outside stays text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+__all__ = ["Span", "Line", "span", "line", "width_of", "fit", "wrap", "columns", "rule", "plain", "cell_len"]
+
+
+class Span(NamedTuple):
+    """Text in one style; a click on it does `action`, where it has one."""
+
+    text: str
+    style: str = "text"
+    action: str = ""
+
+
+Line = tuple[Span, ...]
+
+
+def span(text: object, style: str = "text", action: str = "") -> Span:
+    """A span of anything's text."""
+    return Span(str(text), style, action)
+
+
+def line(*parts: Span | str) -> Line:
+    """A line of spans and plain strings."""
+    return tuple(part if isinstance(part, Span) else Span(part) for part in parts if part)
+
+
+def width_of(content: Line) -> int:
+    """Cells that a line takes."""
+    return sum(cell_len(part.text) for part in content)
+
+
+def plain(content: Line) -> str:
+    """A line's text without styles."""
+    return "".join(part.text for part in content)
+
+
+def fit(content: Line, width: int) -> Line:
+    """The line in exactly `width` cells: padded with spaces, or cut with `…`."""
+    taken = width_of(content)
+    if taken == width:
+        return content
+    if taken < width:
+        return (*content, Span(" " * (width - taken)))
+    return _cut(content, width)
+
+
+def _cut(content: Line, width: int) -> Line:
+    if width <= 0:
+        return ()
+    kept: list[Span] = []
+    left = width - 1
+    for part in content:
+        size = cell_len(part.text)
+        if size <= left:
+            kept.append(part)
+            left -= size
+            continue
+        kept.append(part._replace(text=set_cell_size(part.text, left) + "…"))
+        return tuple(kept)
+    return tuple(kept)
+
+
+def wrap(text: str, width: int, style: str = "text", *, indent: str = "", first: Line = ()) -> list[Line]:
+    """`text` broken at spaces into lines of at most `width` cells; the first starts with `first`, the rest with `indent`."""
+    lines: list[Line] = []
+    head: Line = first
+    current = ""
+    room = width - width_of(head)
+    for word in _words(text, max(width - cell_len(indent), 8)):
+        candidate = f"{current} {word}" if current else word
+        if current and cell_len(candidate) > room:
+            lines.append((*head, Span(current, style)))
+            head, room, current = (Span(indent),) if indent else (), width - cell_len(indent), word
+        else:
+            current = candidate
+    if current or not lines:
+        lines.append((*head, Span(current, style)))
+    return lines
+
+
+def _words(text: str, longest: int) -> Iterable[str]:
+    for word in text.split():
+        if cell_len(word) <= longest:
+            yield word
+        else:
+            yield from chop_cells(word, longest)
+
+
+def columns(left: Sequence[Line], right: Sequence[Line], left_width: int, width: int, gap: int = 2) -> list[Line]:
+    """Two blocks side by side, `left` in `left_width` cells, the pair in `width`."""
+    rows = max(len(left), len(right))
+    right_width = width - left_width - gap
+    joined: list[Line] = []
+    for index in range(rows):
+        first = fit(left[index] if index < len(left) else (), left_width)
+        second = fit(right[index] if index < len(right) else (), right_width)
+        joined.append((*first, Span(" " * gap), *second))
+    return joined
+
+
+def rule(title: str, width: int, note: str = "") -> Line:
+    """A section's heading: its title on a thin rule, with a note at the right."""
+    used = cell_len(title) + cell_len(note) + (3 if note else 2)
+    bar = "─" * max(width - used - 2, 0)
+    tail = (Span(f" {note} ", "dim"), Span("─", "rule")) if note else (Span("──", "rule"),)
+    return fit((Span(f" {title} ", "title"), Span(bar, "rule"), *tail), width)
