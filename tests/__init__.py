@@ -1,0 +1,1 @@
+"""Tests mirror the tree: one property each, its name says the property."""

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Hooks, monitor and detection on each Python from 3.10 to 3.13 that is installed, and on the system's own build.
+# Each gets a small environment of its own (no Ray, no torch): what needs those is marked and left to `make test`.
+set -eu
+pythons=""
+for version in 3.10 3.11 3.12 3.13; do
+    for candidate in "$(command -v python$version || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/$version.*/bin/python; do
+        if [ -n "$candidate" ] && "$candidate" -c '' 2>/dev/null; then pythons="$pythons $candidate"; break; fi
+    done
+done
+if [ -x /usr/bin/python3.11 ]; then pythons="$pythons /usr/bin/python3.11"; fi
+[ -n "$pythons" ] || { echo "no Python 3.10 to 3.13 found" >&2; exit 2; }
+for python in $pythons; do
+    venv=.venv-$("$python" -c 'import hashlib, sys
+print("%d.%d-" % sys.version_info[:2] + hashlib.md5(sys.executable.encode()).hexdigest()[:6])')
+    echo "== $("$python" -VV | head -n 1) in $venv"
+    if [ ! -e "$venv/.ready" ] || [ constraints.txt -nt "$venv/.ready" ]; then
+        "$python" -m venv "$venv"
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+            'textual>=8.2,<9' 'psutil>=6' 'nvidia-ml-py>=12' 'py-spy>=0.4' 'pyyaml>=6' \
+            'pytest>=8' 'pytest-timeout>=2' 'pytest-asyncio>=1' 'hypothesis>=6' 'pyte>=0.8'
+        touch "$venv/.ready"
+    fi
+    PYTHONPATH=. "$venv/bin/python" -m pytest -m "not real and not torch" -p no:cacheprovider
+done
