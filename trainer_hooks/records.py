@@ -1,4 +1,4 @@
-"""The records that hooks write and the monitor reads: file names, event lines, counter slots, and the responder's questions.
+"""The records that hooks write and the monitor reads: file names, event lines, counter slots, responder questions.
 
 The only file that both sides share. Covers names and layouts; writing is `recorder.py`, reading is
 `monitor/sources/hooks.py`. Layout of the folder (0700, owner checked by both sides):
@@ -31,7 +31,7 @@ Every other line of an event file: {"schema", "kind", "at", "step", "phase", "da
 `monitor.model.fact.FactKind`, `step` and `phase` null where they have no meaning. A line that does not parse (cut by a
 full disk) is skipped; the next one stands on a line of its own."""
 
-# Counter slots: a 64-byte header, then SLOTS slots. All little-endian; a value is written with one aligned 8-byte store.
+# Counter slots: a 64-byte header, then SLOTS slots, little-endian; a value is written with one aligned 8-byte store.
 COUNTER_MAGIC = b"LASTSTEP"
 COUNTER_HEADER = struct.Struct("<8sIIQ40x")
 """magic, schema, number of slots, pid"""
@@ -86,8 +86,8 @@ outermost first, "waits_on", "object_ref", "ray_task_id", "key", "waits_for": [k
 "waits_any": one of `waits_for` is enough, "context_task_id"}], "counters": {name: value}, "actor": {"actor_id", "name",
 "max_concurrency"} or null, "errors": [str]}.
 
-`waits_on` is `running` for a task that runs now or is due to run as soon as its loop comes to it. `ray_task_id` is the Ray
-task that this asyncio task executes; `context_task_id` the one on whose behalf it was made (its own, or inherited by a task
-that the Ray task started), which may have ended since."""
+`waits_on` is `running` for a task that runs now or is due to run as soon as its loop comes to it. `ray_task_id` is the
+Ray task that this asyncio task executes; `context_task_id` the one on whose behalf it was made (its own, or inherited by
+a task that the Ray task started), which may have ended since."""
 QUESTION_PING = b"ping\n"
 """Answer: {"schema", "pid", "at"}."""
