@@ -7,7 +7,7 @@ a bundle are given in as callables: this file decides only when.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.detect import stall
@@ -37,8 +37,14 @@ class AlarmChange:
 class Alarm:
     """Follows one run's silence. `verdict` is what holds now."""
 
-    def __init__(self, take_snapshot: Callable[[RunPosition], Snapshot], first_seconds: float) -> None:
+    def __init__(
+        self,
+        take_snapshot: Callable[[RunPosition], Snapshot],
+        first_seconds: float,
+        judge: Callable[[Sequence[Snapshot]], Verdict] = judge,
+    ) -> None:
         self._take_snapshot = take_snapshot
+        self._judge_snapshots = judge
         self._first_seconds = first_seconds
         self._moved_at: float | None = None
         self.snapshots: list[Snapshot] = []
@@ -83,7 +89,7 @@ class Alarm:
 
     def _judge(self, silent: float, position: RunPosition, moved_at: float) -> tuple[Finding, ...]:
         before = {finding.identity for finding in self.verdict.findings if finding.proved}
-        verdict = judge(self.snapshots) if self.snapshots else Verdict(VerdictWord.UNKNOWN)
+        verdict = self._judge_snapshots(self.snapshots) if self.snapshots else Verdict(VerdictWord.UNKNOWN)
         proved = tuple(self._timed(finding, moved_at) for finding in verdict.findings)
         verdict = replace(verdict, findings=proved)
         if before and verdict.word is not VerdictWord.HANG:

@@ -147,7 +147,7 @@ class Engine:
     def _store(self, facts: list[Fact], change: AlarmChange) -> None:
         now = self._clock()
         try:
-            self._keepsakes.keep(self.state, facts, self.alarm.verdict)
+            self._keepsakes.keep(self.state, facts, now)
             for finding in change.raised:
                 self._ledger.save_finding(self.state.name, finding, self.bundle, now)
             for finding in change.withdrawn:

@@ -27,6 +27,7 @@ from monitor.sources.process_load import Load, ProcessLoad
 from monitor.sources.ray_api import RayApi
 from monitor.sources.run_locator import RunLocation, RunProcess
 from monitor.sources.trainer_profile import TrainerProfile
+from monitor.sources.validation_file import ValidationFileSource
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,9 @@ class SourceSet:
             )
         if config.file_log and "file_logger" not in self._polls:
             self._polls["file_logger"] = (tick, FileLoggerSource(Path(config.file_log), self._profile).poll)
+
+        if config.validation_file and "validation file" not in self._polls:
+            self._polls["validation file"] = (float("inf"), ValidationFileSource(Path(config.validation_file)).poll)
 
     def _pids(self) -> list[int]:
         return [process.pid for process in self.processes]
