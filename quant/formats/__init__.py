@@ -1,0 +1,1 @@
+"""The 4-bit formats: grids, scales and rounding, one definition each."""
