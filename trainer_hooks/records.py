@@ -87,7 +87,7 @@ outermost first, "waits_on", "object_ref", "ray_task_id", "key", "waits_for": [k
 "max_concurrency"} or null, "errors": [str]}.
 
 `waits_on` is `running` for a task that runs now or is due to run as soon as its loop comes to it. `ray_task_id` is the
-Ray task that this asyncio task executes; `context_task_id` the one on whose behalf it was made (its own, or inherited by
-a task that the Ray task started), which may have ended since."""
+Ray task that this asyncio task executes; `context_task_id` the one on whose behalf it was made (its own, or that of the
+Ray task that started it), which may have ended since."""
 QUESTION_PING = b"ping\n"
 """Answer: {"schema", "pid", "at"}."""

@@ -72,8 +72,8 @@ def _by_frames(own: list[tuple[str, Link]]) -> Wait | None:
     if "subprocess" in modules or "base_subprocess" in modules:
         return Wait("subprocess")
     if any("_wait_for_one" in link.function for _, link in own):
-        remaining = own[-1][1].local("todo") or ()
-        return Wait("task", tasks=_pending_tasks(remaining), any_is_enough=True)
+        # as_completed: some of its futures, known only to its queue.
+        return Wait("task", any_is_enough=True)
     if "queues" in modules:
         return Wait("queue")
     module, link = own[0]
