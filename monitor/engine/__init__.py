@@ -1,4 +1,4 @@
-"""Poll, merge, detect, store: the loop body of the watch. One engine an attached run; `tick` is called once a second."""
+"""Poll, merge, detect, store: the loop body of the watch. One engine an attached run; `tick` once a second."""
 
 from monitor.engine.engine import Engine
 
