@@ -1,0 +1,28 @@
+"""Following a rerun from the ledger, for the command line and the screens. The rerun needs no follower."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from monitor.rerun import claims
+
+if TYPE_CHECKING:
+    from monitor.ledger.store import Ledger, RerunRow
+
+POLL_SECONDS = 0.5
+
+
+def watch_rerun(ledger: Ledger, identity: str, poll: float = POLL_SECONDS) -> Iterator[RerunRow]:
+    """The rerun's row, each time it changed, until it has ended; one whose process died ends as `failed`."""
+    last: RerunRow | None = None
+    while True:
+        claims.settle(ledger)
+        row = ledger.rerun(identity)
+        if row != last:
+            last = row
+            yield row
+        if row.status in claims.ENDED:
+            return
+        time.sleep(poll)

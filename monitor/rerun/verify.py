@@ -1,0 +1,128 @@
+"""Whether an evaluation's result may become a score: the attestation, the rows, and that nothing changed meanwhile. Pure.
+
+The score enters the ledger only where `objections` is empty; what it may then claim is the standings' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.ledger.standings import judge_score
+from monitor.model.fact import Evidence
+from monitor.model.run import RunState
+from monitor.model.score import Provenance, Score, Standing
+from monitor.rerun.facts import CheckpointFacts, LineState, PreflightLine, WeightsFacts
+from monitor.rerun.plan import RerunPlan
+from quant.verification import refusals
+
+UNQUANTIZED_RECIPE = "none"
+"""What a provenance says where quantization was proved to be off, or training had none."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the evaluation gave."""
+
+    value: float
+    rows: int
+    rows_expected: int
+    dump_rows: int
+    dump_path: str
+    attestation: dict[str, Any]
+
+
+def objections(
+    plan: RerunPlan,
+    outcome: Outcome,
+    weights: WeightsFacts,
+    before: CheckpointFacts,
+    after: CheckpointFacts,
+    data_sha256: tuple[str | None, str | None],
+) -> tuple[str, ...]:
+    """Why this result is no score of the plan's checkpoint; empty where it is one."""
+    found = list(
+        refusals(
+            outcome.attestation,
+            recipe=plan.recipe,
+            checkpoint_fingerprint=weights.checkpoint,
+            start_fingerprint=weights.start,
+        )
+    )
+    if before.manifest != after.manifest:
+        found.append("the checkpoint's files changed while it was evaluated")
+    if data_sha256[0] is None or data_sha256[0] != data_sha256[1]:
+        found.append("the validation file changed while it was evaluated")
+    if outcome.dump_rows != outcome.rows:
+        found.append(f"the dump has {outcome.dump_rows} rows, the evaluation counted {outcome.rows}")
+    if not outcome.rows > 0:
+        found.append("no sample was evaluated")
+    return tuple(found)
+
+
+def make_score(
+    plan: RerunPlan,
+    run: RunState,
+    outcome: Outcome,
+    lines: Sequence[PreflightLine],
+    *,
+    identity: str,
+    data_sha256: str | None,
+    now: float,
+) -> Score:
+    """The score with its provenance and standing; an unknown preflight line that matters makes it `unproven`."""
+    attestation = outcome.attestation
+    provenance = Provenance(
+        source="rerun",
+        final=plan.final,
+        rows=outcome.rows,
+        rows_expected=plan.rows_expected or outcome.rows_expected,
+        recipe_declared=str(plan.training_recipe["name"]) if plan.training_recipe else None,
+        recipe_attested=str(plan.recipe["name"]) if plan.recipe else UNQUANTIZED_RECIPE,
+        weights_step=plan.step,
+        weights_fingerprint=_text(attestation, "fingerprint_end"),
+        checkpoint_fingerprint=_text(attestation, "checkpoint_fingerprint"),
+        start_fingerprint=_text(attestation, "start_fingerprint"),
+        data_sha256=data_sha256,
+        dump_path=outcome.dump_path,
+        rerun_id=identity,
+        evidence=_evidence(plan, lines, now),
+        attestation=attestation,
+    )
+    bare = Score(plan.run, plan.step, plan.metric, outcome.value, now, provenance)
+    standing, reasons = judge_score(bare, run)
+    standing, reasons = with_doubts(tuple(standing), tuple(reasons), lines)
+    return Score(plan.run, plan.step, plan.metric, outcome.value, now, provenance, standing, reasons)
+
+
+def with_doubts(
+    standing: tuple[Standing, ...], reasons: tuple[str, ...], lines: Sequence[PreflightLine]
+) -> tuple[tuple[Standing, ...], tuple[str, ...]]:
+    """The standing with what preflight could not know: noted, and `unproven` where the unknown matters."""
+    unknown = [line for line in lines if line.state is LineState.UNKNOWN and line.name in NOTED_LINES]
+    noted = tuple(f"preflight could not tell: {line.sentence}" for line in unknown)
+    if any(line.doubt for line in unknown):
+        kept = tuple(word for word in standing if word is not Standing.VALID)
+        standing = kept if Standing.UNPROVEN in kept else (*kept, Standing.UNPROVEN)
+    return standing, (*reasons, *noted)
+
+
+NOTED_LINES = frozenset({"unchanged", "trained-weights", "validation-set", "recipe", "versions"})
+"""Preflight lines whose unknowns bear on what the score means; those about the machine don't."""
+
+
+def _evidence(plan: RerunPlan, lines: Sequence[PreflightLine], now: float) -> tuple[Evidence, ...]:
+    seen = tuple(
+        Evidence(
+            f"preflight {line.name}: {line.state.value}: {line.sentence}", str(plan.file.parent / "preflight.json")
+        )
+        for line in lines
+    )
+    proof = Evidence("attestation made inside the process that evaluated", str(plan.attestation_path), None, now)
+    return (proof, *seen)
+
+
+def _text(document: dict[str, Any], key: str) -> str | None:
+    value = document.get(key)
+    return None if value is None else str(value)
