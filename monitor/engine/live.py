@@ -21,6 +21,9 @@ from monitor.sources.ray_discovery import RayCluster
 
 SCHEMA = 1
 
+STARTED_AT = time.time()
+"""When this process began to watch, as near as an import can tell. Wall clock."""
+
 
 def live_document(
     state: RunState,
@@ -38,7 +41,7 @@ def live_document(
     return {
         "schema": SCHEMA,
         "at": now,
-        "watch": {"pid": os.getpid(), "cpu_seconds": time.process_time()},
+        "watch": {"pid": os.getpid(), "cpu_seconds": time.process_time(), "started_at": STARTED_AT},
         "run": to_json(state),
         "verdict": to_json(verdict),
         "bundle": bundle,
