@@ -21,6 +21,10 @@ MAPPED_FILE_SYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs"})
 """Here a page whose block is written or reserved never fails on a later store. Copy-on-write and network file systems
 need new blocks or a server at every write-back; a mapped store that finds none kills the process with SIGBUS."""
 
+_mappings: list[mmap.mmap] = []
+"""Every mapping, kept for good: a mapping that is dropped closes its descriptor, whose number may be another file's by
+then (a trainer that closes all descriptors and forks)."""
+
 RECYCLED_PREFIX = "validation_samples:"
 """Counters of validations long past give up their slot when all are taken."""
 
@@ -66,6 +70,7 @@ class Counters:
         try:
             os.posix_fallocate(descriptor, 0, SIZE)
             mapping = mmap.mmap(descriptor, SIZE)
+            _mappings.append(mapping)
         finally:
             os.close(descriptor)
         with self._lock:

@@ -75,7 +75,7 @@ class FinalValidation:
         self._in_engine = self._trained
 
     def validation_began(self, step: int, rows_expected: int | None = None) -> None:
-        """A validation begins. Where weight updates can't be seen, the engine is taken to hold the trainer's weights."""
+        """A validation begins. The engine counts as holding the newest weights where weight updates can't be seen."""
         weights = self._trained if self._in_engine is None else self._in_engine
         self.validations.append(ValidationRecord(step, weights, rows_expected))
 

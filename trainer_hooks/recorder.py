@@ -2,7 +2,8 @@
 
 One recorder a process (`get()`), safe to call from any thread, from signal handlers and in forked children (a child
 begins files of its own). Nothing here raises and nothing waits: what fails is counted in `errors`, which the responder
-shows. No file stays open, so a trainer that closes or reuses file descriptors can't be written into.
+shows. No file is written through a descriptor kept open: a trainer that closes or reuses descriptors can't be written
+into.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -65,11 +67,13 @@ class Recorder:
         self.on_open = on_open
         self._counters = Counters(self.pid)
         self._process: dict[str, Any] = {}
-        self._stem: str | None = None
+        self._stem = ""
+        self._opening = threading.RLock()
+        self._inside = False
         self._torn = False
         self._retry_at = 0.0
 
-    def event(self, kind: str, *, step: int | None = None, phase: str | None = None, **data: Any) -> None:
+    def event(self, kind: str, /, *, step: int | None = None, phase: str | None = None, **data: Any) -> None:
         """Append one event line."""
         try:
             head = {"schema": records.SCHEMA, "kind": kind, "at": time.time(), "step": step, "phase": phase}
@@ -83,8 +87,8 @@ class Recorder:
     def add(self, counter: str, amount: int = 1) -> None:
         """Raise a counter."""
         try:
-            if self._stem is None:
-                self.open()
+            if not self._stem:
+                self._begin()
             self._counters.add(counter, amount)
         except Exception as error:
             self.failed("add", error)
@@ -92,8 +96,8 @@ class Recorder:
     def set(self, counter: str, value: int) -> None:
         """Set a counter."""
         try:
-            if self._stem is None:
-                self.open()
+            if not self._stem:
+                self._begin()
             self._counters.set(counter, value)
         except Exception as error:
             self.failed("set", error)
@@ -101,13 +105,13 @@ class Recorder:
     def process(self, **known: Any) -> None:
         """Write what is known of this process, where it is more than was written before."""
         try:
-            if self._stem is not None and all(self._process.get(key) == value for key, value in known.items()):
+            if self._stem and all(self._process.get(key) == value for key, value in known.items()):
                 return
             self._process.update(known)
-            if self._stem is None:
-                self.open()
-            else:
+            if self._stem:
                 self._write_process()
+            else:
+                self._begin()
         except Exception as error:
             self.failed("process", error)
 
@@ -124,8 +128,7 @@ class Recorder:
 
     def socket_path(self) -> str | None:
         """Where the responder listens; None where there is no folder for it."""
-        if self._stem is None:
-            self.open()
+        self._begin()
         return self._stem + records.SOCKET_ENDING if self._stem else None
 
     def failed(self, where: str, error: BaseException) -> None:
@@ -134,27 +137,37 @@ class Recorder:
         if text in self.errors or len(self.errors) < MOST_ERRORS:
             self.errors[text] = self.errors.get(text, 0) + 1
 
-    def open(self) -> None:
-        """Begin this process's files: the process line, the counters; then tell who waits for it."""
-        self._stem = ""
-        self._retry_at = time.monotonic() + RETRY_SECONDS
-        try:
-            folder = claim_directory()
-            self._stem = os.path.join(folder, records.stem(self.pid, records.start_ticks(self.pid)))
-        except Exception as error:
-            self.failed("open", error)
-            return
+    def _begin(self) -> None:
+        """Begin this process's files, once, and tell who waits for it. A folder that failed is left alone a while."""
+        with self._opening:
+            # A signal handler may come here in the middle of beginning: what it records is lost, and counted.
+            if self._stem or self._inside or time.monotonic() < self._retry_at:
+                return
+            self._inside = True
+            try:
+                self._make_files()
+            except Exception as error:
+                self._retry_at = time.monotonic() + RETRY_SECONDS
+                self.failed("open", error)
+                return
+            finally:
+                self._inside = False
+        for listener in self.on_open:
+            try:
+                listener()
+            except Exception as error:
+                self.failed("on_open", error)
+
+    def _make_files(self) -> None:
+        """The process line, then the counters."""
+        folder = claim_directory()
+        self._stem = os.path.join(folder, records.stem(self.pid, records.start_ticks(self.pid)))
         self._write_process()
         try:
             mappable = file_system(folder) in MAPPED_FILE_SYSTEMS
             self._counters.attach(self._stem + records.COUNTERS_ENDING, map_file=mappable)
         except Exception as error:
             self.failed("counters", error)
-        for listener in self.on_open:
-            try:
-                listener()
-            except Exception as error:
-                self.failed("on_open", error)
 
     def _write_process(self) -> None:
         names = ("job_id", "actor_id", "actor_name", "worker_id", "node_id", "ray_session")
@@ -172,8 +185,8 @@ class Recorder:
 
     def _append(self, line: str) -> None:
         """Append one line with one write. A line cut by a full disk never swallows the next one."""
-        if not self._stem and time.monotonic() >= self._retry_at:
-            self.open()
+        if not self._stem:
+            self._begin()
         if not self._stem:
             raise FileNotFoundError(2, "there is no folder for events")
         data = (("\n" if self._torn else "") + line + "\n").encode("utf-8", "replace")

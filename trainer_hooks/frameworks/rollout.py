@@ -66,4 +66,6 @@ def after_update_weights(call: Call) -> None:
 def after_end_validation(call: Call) -> None:
     """The engine closed a validation with its attestation."""
     if call.error is None and isinstance(call.result, Mapping):
-        recorder.get().event("attested", step=_step(call.arguments()), **{str(k): v for k, v in call.result.items()})
+        step = _step(call.arguments())
+        attestation = {str(name): value for name, value in call.result.items() if name not in ("step", "phase")}
+        recorder.get().event("attested", step=step if step is not None else _step(call.result), **attestation)

@@ -168,7 +168,7 @@ def after_dump(call: Call) -> None:
         return
     if _training.guard is not None:
         _training.guard.rows_seen(rows)
-    plain = [float(score) for score in scores if isinstance(score, (int, float))] if _sized(scores) else []
+    plain = [float(score) for score in scores or () if isinstance(score, (int, float))] if _sized(scores) else []
     path = str(target) if str(target).endswith(".jsonl") else os.path.join(str(target), f"{_training.step}.jsonl")
     mean = sum(plain) / len(plain) if plain else None
     recorder.get().event("dump", step=_training.step, path=os.path.abspath(path), rows=rows, mean_score=mean)

@@ -79,8 +79,11 @@ def apply(wrap: Wrap, module: ModuleType) -> bool:
     if wrapper is None:
         return False
     setattr(wrapper, MARK, True)
-    kind = type(original)
-    setattr(owner, name, kind(wrapper) if isinstance(original, (staticmethod, classmethod)) else wrapper)
+    if isinstance(original, staticmethod):
+        wrapper = staticmethod(wrapper)
+    elif isinstance(original, classmethod):
+        wrapper = classmethod(wrapper)
+    setattr(owner, name, wrapper)
     return True
 
 
