@@ -45,7 +45,8 @@ def _earlier(plan: RerunPlan, checkpoint: CheckpointFacts) -> str:
     step = newest.rsplit("_", 1)[-1]
     return (
         f"the newest earlier complete checkpoint is {newest}: "
-        f"`laststep rerun {plan.run} --step {step}` scores that step; the weights of step {plan.step} exist only in the run's processes, so don't stop them if you need those"
+        f"`laststep rerun {plan.run} --step {step}` scores that step; "
+        f"the weights of step {plan.step} exist only in the run's processes: don't stop them if you need those"
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import monitor
 
 RERUN_VARIABLE = "LASTSTEP_RERUN"
-"""Set in every process of a rerun, its Ray head too, to the rerun's folder: a reader of processes can tell it by that."""
+"""Set in every process of a rerun, its Ray head too, to the rerun's folder: readers of processes know it by that."""
 
 OF_THE_RUN = ("RAY_", "LASTSTEP_HOOKS", "VERL_")
 """Prefixes of variables that belong to a run, not to a rerun of its validation."""

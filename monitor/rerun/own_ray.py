@@ -45,7 +45,7 @@ def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[in
 
 @contextmanager
 def _folder(plan: RerunPlan) -> Iterator[Path]:
-    """A short folder for the head's own, named in the rerun's folder, so that it is found when this process is killed."""
+    """A short folder for the head's own; a note in the rerun's folder names it, should this process be killed."""
     folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=FOLDER_PARENT))
     (Path(plan.out_directory) / FOLDER_NOTE).write_text(str(folder), encoding="utf-8")
     try:
@@ -80,10 +80,8 @@ def _evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[i
             progress(*_progress(actor))
         document: dict[str, Any] = ray.get(result)
     except RayError as error:
-        first = str(error).strip().splitlines()[0]
-        raise EvaluationFailed(
-            f"the evaluation's process ended or gave no answer: {type(error).__name__}: {first}"
-        ) from error
+        said = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+        raise EvaluationFailed(f"the evaluation's process ended or gave no answer: {said}") from error
     if "error" in document:
         raise EvaluationFailed(str(document["error"]), str(document["help"]))
     return document

@@ -72,9 +72,7 @@ def _disk(resources: Resources) -> PreflightLine:
         return PreflightLine(name, LineState.UNKNOWN, "free space of the temp folder could not be read")
     if resources.temp_free < SESSION_BYTES:
         sentence = f"the temp folder has {_size(resources.temp_free)} free, Ray's session needs {_size(SESSION_BYTES)}"
-        return PreflightLine(
-            name, LineState.FAIL, sentence, (), "free space there, or set TMPDIR to a short other path"
-        )
+        return PreflightLine(name, LineState.FAIL, sentence, (), "free space in /tmp")
     return PreflightLine(name, LineState.PASS, f"{_size(resources.temp_free)} free in the temp folder")
 
 

@@ -1,4 +1,4 @@
-"""Whether an evaluation's result may become a score: the attestation, the rows, and that nothing changed meanwhile. Pure.
+"""Whether an evaluation's result may become a score: attestation, rows, and that nothing changed meanwhile. Pure.
 
 The score enters the ledger only where `objections` is empty; what it may then claim is the standings' business.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from monitor.ledger.standings import judge_score
@@ -113,12 +114,8 @@ NOTED_LINES = frozenset({"unchanged", "trained-weights", "validation-set", "reci
 
 
 def _evidence(plan: RerunPlan, lines: Sequence[PreflightLine], now: float) -> tuple[Evidence, ...]:
-    seen = tuple(
-        Evidence(
-            f"preflight {line.name}: {line.state.value}: {line.sentence}", str(plan.file.parent / "preflight.json")
-        )
-        for line in lines
-    )
+    file = str(Path(plan.out_directory) / "preflight.json")
+    seen = tuple(Evidence(f"preflight {line.name}: {line.state.value}: {line.sentence}", file) for line in lines)
     proof = Evidence("attestation made inside the process that evaluated", str(plan.attestation_path), None, now)
     return (proof, *seen)
 
