@@ -33,6 +33,7 @@ DARK: dict[str, str] = {
     "bar": "#5aa9e6",
     "bar-back": "#2a3242",
     "key": f"bold #f2f5f9 on {RAISED}",
+    "key-plain": "bold #f2f5f9",
     "key-text": f"#a9b4c4 on {RAISED}",
     "band": f"#c9d1dc on {RAISED}",
     "band-strong": f"bold #f2f5f9 on {RAISED}",

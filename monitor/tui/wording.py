@@ -71,12 +71,12 @@ def score(value: float | None) -> str:
     return "?" if value is None else f"{value:.4f}"
 
 
-def clock(at: float | None) -> str:
-    """Local time of day; with the date where that is not today."""
+def clock(at: float | None, now: float) -> str:
+    """Local time of day; with the date where that is another day than `now`'s."""
     if at is None:
         return "?"
     moment = datetime.datetime.fromtimestamp(at)
-    if moment.date() == datetime.datetime.now().date():
+    if moment.date() == datetime.datetime.fromtimestamp(now).date():
         return moment.strftime("%H:%M:%S")
     return moment.strftime("%Y-%m-%d %H:%M")
 

@@ -1,0 +1,102 @@
+"""All that the screens show, read from the ledger at one moment: one frozen value from the reading thread to the screen.
+
+Covers the shapes only; reading is `ledger_reader.py`, drawing is `screens/`. Text in it is already clean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from monitor.model.finding import Finding
+from monitor.model.score import Score, Standing
+from monitor.tui.live import Live
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as the ledger knows it, with its own standing."""
+
+    name: str
+    started_at: float
+    trainer: str = "unknown"
+    step: int | None = None
+    total_steps: int | None = None
+    ended_at: float | None = None
+    ended_how: str | None = None
+    standing: tuple[Standing, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """A finding that the ledger keeps; `withdrawn_at` set where the run moved again."""
+
+    finding: Finding
+    at: float
+    withdrawn_at: float | None = None
+    bundle: str | None = None
+
+
+@dataclass(frozen=True)
+class RerunRow:
+    """A rerun that the ledger keeps. `status`: the rerun's own word; `done` and `failed` are its ends."""
+
+    identity: str
+    run: str
+    step: int
+    recipe: str
+    status: str
+    done: int = 0
+    total: int = 0
+    error: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    pid: int | None = None
+
+    @property
+    def over(self) -> bool:
+        """True where it has ended, one way or the other."""
+        return self.status in ("done", "failed")
+
+
+@dataclass(frozen=True)
+class ScreenData:
+    """One reading of the ledger."""
+
+    now: float
+    """Wall clock of the reading; every age on the screen counts from it."""
+    run: str | None = None
+    """The run that is shown; None where the ledger has none."""
+    live: Live | None = None
+    live_problem: str = ""
+    """Why there is no live document where one was expected."""
+    watch_alive: bool | None = None
+    """Whether a watch process holds its claim; None: not known."""
+    runs: tuple[RunRow, ...] = ()
+    """Newest first."""
+    scores: tuple[Score, ...] = ()
+    """Of all runs."""
+    findings: tuple[FindingRow, ...] = ()
+    """Of the run that is shown, newest first."""
+    reruns: tuple[RerunRow, ...] = ()
+    """Of the run that is shown, newest first."""
+    ledger_problem: str = ""
+    """Why the ledger can't be read now; the rest is then of the last reading that worked."""
+    log: tuple[str, ...] = field(default=())
+    """The end of the run's log, read from its file while the Log screen is open."""
+    log_problem: str = ""
+
+    @property
+    def row(self) -> RunRow | None:
+        """The ledger's row of the run that is shown."""
+        return next((row for row in self.runs if row.name == self.run), None)
+
+    @property
+    def own_scores(self) -> tuple[Score, ...]:
+        """Scores of the run that is shown, by step."""
+        return tuple(sorted((score for score in self.scores if score.run == self.run), key=lambda score: score.step))
+
+    @property
+    def findings_now(self) -> tuple[Finding, ...]:
+        """What holds now, as the watch says."""
+        return self.live.verdict.findings if self.live else ()

@@ -1,0 +1,134 @@
+"""The Hang screen: the finding in a sentence, the chain of waits from the driver to the culprit, the evidence, the way out.
+
+Without a finding it says what is known instead, and what was found earlier. Stacks of all processes are in the bundle.
+"""
+
+from __future__ import annotations
+
+from monitor.model.fact import Evidence
+from monitor.model.finding import Culprit, Finding, VerdictWord, WaitLink
+from monitor.tui import summary, wording
+from monitor.tui.cells import Line, Span, columns, line, rule, span, wrap
+from monitor.tui.screen_data import FindingRow, ScreenData
+from monitor.tui.screens import machine_sections
+from monitor.tui.screens.common import Room, empty, sentence
+from monitor.tui.sections import pack
+from monitor.tui.theme import SIGNS
+
+TWO_COLUMNS = 150
+
+
+def lines(data: ScreenData, room: Room) -> list[Line]:
+    """All that is known of what holds the run up; longer than the room where there is much: it scrolls."""
+    if data.live is None:
+        return empty(summary.alive(data).sentence, room.width)
+    block: list[Line] = [()]
+    for finding in data.findings_now:
+        block += _finding(finding, data, room.width)
+    if not data.findings_now:
+        block += _nothing(data, room.width)
+    if data.live.bundle:
+        block += [rule("bundle", room.width, "b reads its report"), *_plain(data.live.bundle, room.width), ()]
+    if data.live.loops:
+        loops = machine_sections.loops(data, room.width, rank=0)
+        block += [*pack([loops], room.width, loops.full), ()]
+    earlier = [row for row in data.findings if row.withdrawn_at is not None]
+    if earlier:
+        block += [rule("withdrawn: the run moved again", room.width), *(_earlier(row, data.now) for row in earlier)]
+    return block
+
+
+def _nothing(data: ScreenData, width: int) -> list[Line]:
+    answer = summary.alive(data)
+    block = sentence(answer.state, answer.sentence, width, head=answer.word)
+    verdict = data.live.verdict if data.live else None
+    if verdict is not None and verdict.word in (VerdictWord.STALL, VerdictWord.UNKNOWN):
+        for reason in verdict.reasons[1:]:
+            block += sentence("info", reason, width)
+    elif answer.state == "ok":
+        block += ["", *wrap("Nothing holds the run up.", width - 4, "dim", first=(Span("   "),))][1:]
+    return [*block, ()]
+
+
+def _finding(finding: Finding, data: ScreenData, width: int) -> list[Line]:
+    word = "proved" if finding.proved else "suspected, not proved"
+    took = f", {wording.exact(finding.seconds_to_proof)} after the last progress" if finding.seconds_to_proof else ""
+    state = "bad" if finding.proved else "warn"
+    block = sentence(state, finding.sentence, width, head=finding.hang_class)
+    block.append(line(span(f"   {word}{took}", f"{state}-strong")))
+    block += _culprit(finding, width)
+    if finding.advice:
+        block += wrap(finding.advice, width - 2, "ok", first=(span("   so: ", "dim"),), indent="       ")
+    block.append(())
+    chain = _chain(finding.chain, width if width < TWO_COLUMNS else width // 2 - 1)
+    evidence = _evidence(finding.evidence, data.now, width if width < TWO_COLUMNS else width - width // 2 - 3)
+    if width >= TWO_COLUMNS and chain:
+        left = width // 2
+        return [*block, *columns(chain, evidence, left - 1, width - 1, gap=3)]
+    return [*block, *chain, *evidence]
+
+
+def _culprit(finding: Finding, width: int) -> list[Line]:
+    block: list[Line] = []
+    culprit = _culprit_text(finding.culprit)
+    if culprit:
+        block += wrap(culprit, width - 2, "strong", first=(span("   culprit: ", "dim"),), indent="            ")
+    if finding.file:
+        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+        block += wrap(place, width - 2, "name", first=(span("   at: ", "dim"),), indent="       ")
+    return block
+
+
+def _culprit_text(culprit: Culprit) -> str:
+    parts = []
+    if culprit.process:
+        parts.append(culprit.process)
+    if culprit.pid is not None and str(culprit.pid) not in (culprit.process or ""):
+        parts.append(f"pid {culprit.pid}")
+    if culprit.actor and culprit.actor not in (culprit.process or ""):
+        parts.append(f"actor {culprit.actor}")
+    if culprit.task:
+        parts.append(f"task {culprit.task}")
+    return ", ".join(parts)
+
+
+def _chain(chain: tuple[WaitLink, ...], width: int) -> list[Line]:
+    if not chain:
+        return []
+    block = [rule("who waits for whom", width)]
+    previous = ""
+    for link in chain:
+        if link.waiter != previous:
+            block += wrap(link.waiter, width - 4, "strong", first=(span("   "),), indent="   ")
+        block += wrap(link.why, width - 10, "dim", first=(span("    │ ", "rule"),), indent="    │ ")
+        block += wrap(link.waits_for, width - 8, "strong", first=(span("    └▸ ", "bad"),), indent="       ")
+        previous = link.waits_for
+    return [*block, ()]
+
+
+def _evidence(evidence: tuple[Evidence, ...], now: float, width: int) -> list[Line]:
+    if not evidence:
+        return []
+    block = [rule("evidence", width)]
+    for item in evidence:
+        seen = f"  ({wording.ago(now - item.at)})" if item.at else ""
+        block += wrap(
+            f"{item.what}{seen}", width - 4, "text", first=(span(f" {SIGNS['info']} ", "info"),), indent="   "
+        )
+        if item.file:
+            block += _plain(f"{item.file}:{item.line}" if item.line else item.file, width)
+    return [*block, ()]
+
+
+def _plain(text: str, width: int) -> list[Line]:
+    return wrap(text, width - 4, "name", first=(Span("   "),), indent="   ")
+
+
+def _earlier(row: FindingRow, now: float) -> Line:
+    word = "proved" if row.finding.proved else "suspected"
+    over = wording.ago(now - row.withdrawn_at) if row.withdrawn_at else "?"
+    parts = (
+        span(f" {SIGNS['info']} {row.finding.hang_class} ", "text"),
+        span(f"{word} {wording.ago(now - row.at)}", "dim"),
+    )
+    return line(*parts, span(f", withdrawn {over}", "dim"))

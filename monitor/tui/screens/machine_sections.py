@@ -1,0 +1,139 @@
+"""Sections of the Run screen about the machine: GPUs by the role that owns them, processes, event loops, silent sources."""
+
+from __future__ import annotations
+
+from monitor.model.run import GpuReading
+from monitor.tui import charts, wording
+from monitor.tui.cells import Line, line, span
+from monitor.tui.live import LoopRow, ProcessRow
+from monitor.tui.screen_data import ScreenData
+from monitor.tui.screens.common import unknown
+from monitor.tui.sections import Section
+from monitor.tui.theme import SIGNS
+
+STALE_SECONDS = 10.0
+BLOCKED_SECONDS = 1.0
+"""An event loop in one callback for longer than this answers nobody."""
+
+STATES = {
+    "R": ("ok", "running"),
+    "S": ("text", "sleeping"),
+    "D": ("warn", "disk wait"),
+    "I": ("text", "idle"),
+    "T": ("bad", "stopped"),
+    "t": ("bad", "traced"),
+    "Z": ("bad", "zombie"),
+    "X": ("bad", "gone"),
+}
+
+
+def gpus(data: ScreenData, width: int, rank: int) -> Section:
+    """Each GPU under the role whose process is on it."""
+    live = data.live
+    if live is None:
+        return Section("gpus", ())
+    if live.gpus is None or (live.gpus.value is None and live.gpus.unknown is None):
+        return Section("gpus", (line(span("   not read yet", "dim")),), rank=rank)
+    if live.gpus.unknown is not None:
+        return Section("gpus", tuple(unknown(live.gpus.unknown, data.now, width)), least=1, rank=rank)
+    roles = {process.pid: process.role for process in live.processes}
+    grouped: dict[str, list[GpuReading]] = {}
+    for gpu in live.gpus.value or ():
+        owners = sorted({roles[pid] for pid in gpu.pids if pid in roles}) or ["no process of this run"]
+        grouped.setdefault(" + ".join(owners), []).append(gpu)
+    rows: list[Line] = []
+    for owner in sorted(grouped):
+        rows.append(line(span(f" {owner}", "name")))
+        rows += [_gpu_row(gpu, width) for gpu in grouped[owner]]
+    old = data.now - live.gpus.at
+    note = f"read {wording.ago(old)}" if old > STALE_SECONDS else ""
+    return Section("gpus", tuple(rows), least=min(2, len(rows)), rank=rank, note=note)
+
+
+def _gpu_row(gpu: GpuReading, width: int) -> Line:
+    share = None if gpu.utilization is None else gpu.utilization / 100.0
+    filled, rest = charts.bar(share, 10)
+    used, total = wording.size(gpu.memory_used), wording.size(gpu.memory_total)
+    parts = [
+        span(f"   {gpu.index} {gpu.name[:14]:<14} ", "text"),
+        span(filled, "bar"),
+        span(rest, "bar-back"),
+        span(f" {wording.percent(gpu.utilization):>5}  {used}/{total}", "number"),
+    ]
+    if width >= 72:
+        watts = "? W" if gpu.power is None else f"{gpu.power:.0f} W"
+        heat = "? °C" if gpu.temperature is None else f"{gpu.temperature:.0f} °C"
+        parts.append(span(f"  {watts}  {heat}", "dim"))
+    parts += [span(f" {SIGNS['bad']} {error}", "bad") for error in gpu.errors]
+    return line(*parts)
+
+
+def processes(data: ScreenData, width: int, rank: int) -> Section:
+    """Each process of the run: state in words, CPU in percent of a core, memory. Stopped and gone ones first."""
+    live = data.live
+    if live is None:
+        return Section("processes", ())
+    ordered = sorted(
+        live.processes, key=lambda process: (STATES.get(process.state, ("", ""))[0] != "bad", process.role)
+    )
+    rows = tuple(_process_row(process, width) for process in ordered)
+    return Section("processes", rows, least=1, rank=rank, note="CPU of one core, memory")
+
+
+def _process_row(process: ProcessRow, width: int) -> Line:
+    state, word = STATES.get(process.state, ("unknown", "unknown"))
+    sign = SIGNS.get(state, " ") if state in ("bad", "warn", "unknown") else " "
+    room = max(width - 43, 14)
+    label = process.label or f"{process.role} (pid {process.pid})"
+    label = label if len(label) <= room else label[: room - 1] + "…"
+    cpu = "? %" if process.cpu_percent is None else f"{5 * round(process.cpu_percent / 5)} %"
+    look = state if state in ("bad", "warn") else "dim"
+    return line(
+        span(f" {label:<{room}} ", "text"),
+        span(f"{sign} {word:<9} ", look),
+        span(f"{cpu:>6}  {wording.size(process.rss_bytes):>9}", "number"),
+    )
+
+
+def loops(data: ScreenData, width: int, rank: int) -> Section:
+    """Event loops as the last snapshot saw them; snapshots are taken only once progress has stopped."""
+    live = data.live
+    if live is None or not live.loops:
+        return Section("event loops", ())
+    ordered = sorted(live.loops, key=lambda loop: -(loop.blocked_seconds or 0.0))
+    rows = tuple(_loop_row(loop, width) for loop in ordered)
+    note = f"snapshot {wording.ago(data.now - live.loops_at)}" if live.loops_at else "of the last snapshot"
+    return Section("event loops", rows, least=1, rank=rank, note=note)
+
+
+def _loop_row(loop: LoopRow, width: int) -> Line:
+    room = max(width - 43, 14)
+    name = loop.process if len(loop.process) <= room else loop.process[: room - 1] + "…"
+    blocked = loop.blocked_seconds or 0.0
+    if blocked >= BLOCKED_SECONDS:
+        state, text = "bad", f"{SIGNS['bad']} blocked for {wording.duration(blocked)}"
+    else:
+        state, text = "dim", "  answers"
+    tasks = "" if loop.pending_tasks is None else f"  {loop.pending_tasks} tasks wait"
+    return line(span(f" {name:<{room}} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"))
+
+
+def sources(data: ScreenData, width: int, rank: int) -> Section:
+    """Sources that are silent: since when, why, and what would help. GPUs speak in their own section."""
+    live = data.live
+    if live is None:
+        return Section("not seen", ())
+    rows: list[Line] = []
+    named: set[str] = {"gpus"}
+    for source in live.sources:
+        if source.unknown is not None and source.name not in named:
+            rows += unknown(source.unknown, data.now, width)
+            named.add(source.unknown.what)
+        elif source.at is not None and live.run.ended_at is None and live.at - source.at > STALE_SECONDS:
+            rows.append(line(span(f" ? {source.name}: last answer {wording.ago(data.now - source.at)}", "unknown")))
+        named.add(source.name)
+    for item in live.run.unknown:
+        if item.what not in named:
+            rows += unknown(item, data.now, width)
+            named.add(item.what)
+    return Section("not seen", tuple(rows), least=1, rank=rank)

@@ -1,0 +1,99 @@
+"""The Run screen: three answers first (alive, how far, trustworthy), then what they rest on, as much as there is room for.
+
+Layout only; the sections are in `run_sections.py` and `machine_sections.py`. Wider terminals set them in columns.
+"""
+
+from __future__ import annotations
+
+from monitor.tui import summary
+from monitor.tui.cells import Line, Span, columns, span, wrap
+from monitor.tui.screen_data import ScreenData
+from monitor.tui.screens import machine_sections as machine
+from monitor.tui.screens import run_sections as sections
+from monitor.tui.screens.common import Room, empty
+from monitor.tui.sections import Section, pack
+from monitor.tui.theme import SIGNS
+
+TWO_COLUMNS = 110
+THREE_COLUMNS = 180
+LABEL = 10
+LOG_LEAST = 4
+
+
+def lines(data: ScreenData, room: Room) -> list[Line]:
+    """The whole body, at most `room.height` lines."""
+    if data.run is None:
+        hint = "No run is in the ledger yet. Start one (laststep demo), or watch one that runs: laststep watch"
+        return empty(data.ledger_problem or hint, room.width)
+    top = questions(data, room.width, 3 if room.height > 30 else 2)
+    height = room.height - len(top)
+    if data.live is None:
+        return top
+    if room.width >= TWO_COLUMNS:
+        return [*top, *_in_columns(data, room.width, height)]
+    return [*top, *_stacked(data, room.width, height)]
+
+
+def questions(data: ScreenData, width: int, rows: int) -> list[Line]:
+    """Alive, how far, trustworthy: a sign, a word, a sentence each."""
+    answers = [("alive", summary.alive(data)), ("how far", summary.far(data)), ("score", summary.trust(data))]
+    block: list[Line] = []
+    for label, answer in answers:
+        strong = f"{answer.state}-strong" if answer.state != "info" else "strong"
+        head = (
+            Span(f" {label:<{LABEL - 2}} ", "dim"),
+            span(f"{SIGNS[answer.state]} ", answer.state),
+            span(f"{answer.word}  ", strong),
+        )
+        wrapped = wrap(answer.sentence, width - 1, first=head, indent=" " * (LABEL + 2))
+        block += _at_most(wrapped, rows)
+    if data.ledger_problem:
+        block += _at_most(wrap(f"? ledger: {data.ledger_problem}", width - 2, "unknown", first=(Span(" "),)), 2)
+    return block
+
+
+def _at_most(wrapped: list[Line], rows: int) -> list[Line]:
+    if len(wrapped) <= rows:
+        return wrapped
+    last = wrapped[rows - 1]
+    return [*wrapped[: rows - 1], (*last[:-1], last[-1]._replace(text=last[-1].text.rstrip() + " …"))]
+
+
+def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
+    blocks = [
+        sections.validation(data, width, rank=0),
+        sections.findings(data, width, rank=1),
+        sections.phases(data, width, rank=3),
+        machine.gpus(data, width, rank=4),
+        machine.processes(data, width, rank=5),
+        machine.loops(data, width, rank=6),
+        machine.sources(data, width, rank=2),
+        sections.log(data, rank=2),
+    ]
+    return pack(blocks, width, height)
+
+
+def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
+    log_rows = max(LOG_LEAST + 1, height // 4)
+    upper = height - log_rows
+    count = 3 if width >= THREE_COLUMNS else 2
+    each = (width - 2 * (count - 1)) // count
+    last = width - (each + 2) * (count - 1)
+    curve_rows = 4 if upper < 24 else 8
+    scores: list[Section] = [
+        sections.validation(data, each, rank=0),
+        sections.curve(data, each, curve_rows, rank=2),
+    ]
+    work = [sections.findings(data, each, rank=1), sections.phases(data, each, rank=2)]
+    hardware = [
+        machine.gpus(data, last, rank=1),
+        machine.processes(data, last, rank=2),
+        machine.loops(data, last, rank=3),
+        machine.sources(data, last, rank=0),
+    ]
+    if count == 3:
+        left = columns(pack(scores, each, upper), pack(work, each, upper), each, 2 * each + 2)
+        body = columns(left, pack(hardware, last, upper), 2 * each + 2, width)
+    else:
+        body = columns(pack([*scores, *work], each, upper), pack(hardware, last, upper), each, width)
+    return [*body, *pack([sections.log(data, rank=0)], width, height - len(body))]

@@ -1,0 +1,132 @@
+"""The Scores screen: every run with its scores, what each may claim in words and signs, and why, for the selected row.
+
+Values of another standing than `valid` are never set beside valid ones without their word. The table is own lines, not
+a DataTable: a key then costs two rows of output.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from monitor.model.score import Score, Standing
+from monitor.tui import wording
+from monitor.tui.cells import Line, Span, fit, line, plain, rule, span, width_of, wrap
+from monitor.tui.screen_data import RunRow, ScreenData
+from monitor.tui.screens.common import Room, empty, standing_spans
+from monitor.tui.theme import SIGNS
+
+
+class Row(NamedTuple):
+    """A selectable row: a run (score None) or one of its scores."""
+
+    run: str
+    score: Score | None
+    content: Line
+
+
+def rows(data: ScreenData, width: int, pattern: re.Pattern[str] | None = None) -> list[Row]:
+    """All rows that match, runs newest first, scores by step."""
+    known = {row.name for row in data.runs}
+    lost = [RunRow(name, 0.0) for name in dict.fromkeys(score.run for score in data.scores) if name not in known]
+    table: list[Row] = []
+    for run in (*data.runs, *lost):
+        block = [Row(run.name, None, _run_row(run, data, width))]
+        scores = sorted((score for score in data.scores if score.run == run.name), key=lambda score: score.step)
+        block += [Row(run.name, score, _score_row(score, data.now, width)) for score in scores]
+        table += [
+            row for row in block if pattern is None or pattern.search(plain(row.content)) or pattern.search(row.run)
+        ]
+    return table
+
+
+def _run_row(run: RunRow, data: ScreenData, width: int) -> Line:
+    here = SIGNS["info"] if run.name == data.run else " "
+    steps = f"step {'?' if run.step is None else run.step}/{'?' if run.total_steps is None else run.total_steps}"
+    ended = "running" if run.ended_at is None else (run.ended_how or "ended")
+    parts = [span(f" {here} {run.name}", "strong"), span(f"  {steps}, {ended}", "dim"), Span("  ")]
+    parts += standing_spans(run.standing) if run.standing else []
+    return line(*parts)
+
+
+def _score_row(score: Score, now: float, width: int) -> Line:
+    provenance = score.provenance
+    standing = fit(tuple(standing_spans(score.standing)), 24 if width < 110 else 30)
+    counted = f"{provenance.rows}/{provenance.rows_expected or '?'}" if provenance.rows is not None else "? rows"
+    parts: list[Span | str] = [
+        span(f"   {score.step:>6}  ", "dim"),
+        span(f"{wording.score(score.value)}  ", "number"),
+        *standing,
+        span(f" {provenance.source:<9} {counted:>9}  ", "dim"),
+        span(f"{provenance.recipe_attested or '? quant':<12} ", "text" if provenance.recipe_attested else "unknown"),
+    ]
+    if width >= 90:
+        parts.append(span(f"{wording.ago(now - score.recorded_at):>11}  ", "dim"))
+    if width >= 110:
+        parts.append(span(score.metric, "dim"))
+    return line(*parts)
+
+
+def lines(data: ScreenData, room: Room, cursor: int, pattern: re.Pattern[str] | None) -> list[Line]:
+    """The table around the cursor, and below it why the selected row stands or does not."""
+    table = rows(data, room.width, pattern)
+    if not table:
+        return empty("No score matches." if pattern else "The ledger holds no score yet.", room.width)
+    cursor = min(max(cursor, 0), len(table) - 1)
+    detail = _detail(table[cursor], data, room.width)[: max(room.height // 2 - 1, 3)]
+    head = line(span(f"   {'step':>6}  {'value':<6}  {'standing':<24 if room.width < 110 else 30} ", "dim"))
+    head = (*head, span(f"{'source':<9} {'samples':>9}  quantization", "dim"))
+    space = room.height - len(detail) - 1
+    first = min(max(cursor - space // 2, 0), max(len(table) - space, 0))
+    block: list[Line] = [head]
+    for index in range(first, min(first + space, len(table))):
+        block.append(_selected(table[index].content, room.width) if index == cursor else table[index].content)
+    block += [()] * (space + 1 - len(block))
+    return [*block, *detail]
+
+
+def _selected(content: Line, width: int) -> Line:
+    cells = fit((span("›", "selected"), *_without_first_cell(content)), width)
+    return tuple(part._replace(style="selected") for part in cells)
+
+
+def _without_first_cell(content: Line) -> Line:
+    first, *rest = content
+    return (first._replace(text=first.text[1:]), *rest)
+
+
+def _detail(row: Row, data: ScreenData, width: int) -> list[Line]:
+    if row.score is None:
+        run = next((item for item in data.runs if item.name == row.run), None)
+        reasons = run.reasons if run and run.reasons else ("open the run with Enter",)
+        return [rule("the run", width), *_reasons(reasons, width)]
+    score = row.score
+    block = [rule("why", width, "r plans its rerun" if score.standing != (Standing.VALID,) else "")]
+    block += _reasons(score.reasons or ("nothing is known against it",), width)
+    block += _proofs(score, width)
+    return block
+
+
+def _reasons(reasons: tuple[str, ...], width: int) -> list[Line]:
+    block: list[Line] = []
+    for reason in reasons:
+        block += wrap(reason, width - 4, first=(span(f" {SIGNS['info']} ", "info"),), indent="   ")
+    return block
+
+
+def _proofs(score: Score, width: int) -> list[Line]:
+    provenance = score.provenance
+    facts = [f"metric {score.metric}"]
+    facts.append(
+        f"trained with {provenance.recipe_declared or '?'}, active in the engine: {provenance.recipe_attested or '?'}"
+    )
+    if provenance.weights_step is not None:
+        facts.append(f"weights of step {provenance.weights_step}")
+    if provenance.weights_fingerprint:
+        same = provenance.weights_fingerprint == provenance.checkpoint_fingerprint
+        facts.append(f"fingerprint {provenance.weights_fingerprint[:12]}{' = checkpoint' if same else ''}")
+    if provenance.dump_path:
+        facts.append(f"samples in {provenance.dump_path}")
+    text = "; ".join(facts)
+    block = wrap(text, width - 4, "dim", first=(Span("   "),), indent="   ")
+    return [content for content in block if width_of(content) > 0]

@@ -1,0 +1,64 @@
+"""A widget that shows lines and repaints only the rows whose text or style changed.
+
+The last guard against hostile text: whatever isn't printable by now is cleaned here. Does not scroll; it is given the
+lines that are to be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from monitor.report.clean_text import clean
+from monitor.tui.cells import Line, fit
+from monitor.tui.theme import style
+
+
+class Canvas(Widget, can_focus=False):
+    """Rows of styled text."""
+
+    DEFAULT_CSS = "Canvas { width: 1fr; height: 1fr; }"
+
+    def __init__(self, *, id: str, base: str = "text") -> None:
+        super().__init__(id=id)
+        self._base = base
+        self._lines: list[Line] = []
+
+    def show_lines(self, lines: Sequence[Line]) -> int:
+        """Show these lines; gives the number of rows that changed."""
+        changed = [
+            row
+            for row in range(max(len(lines), len(self._lines)))
+            if (lines[row] if row < len(lines) else None) != (self._lines[row] if row < len(self._lines) else None)
+        ]
+        if not changed:
+            return 0
+        self._lines = list(lines)
+        self.refresh(*[Region(0, row, self.size.width, 1) for row in changed if row < self.size.height])
+        return len(changed)
+
+    def render_line(self, y: int) -> Strip:
+        """Row `y`, exactly as wide as the widget."""
+        width = self.size.width
+        if y >= len(self._lines):
+            return Strip.blank(width, style(self._base))
+        return Strip(_segments(fit(self._lines[y], width), self._base), width)
+
+
+def _segments(content: Line, base: str) -> list[Segment]:
+    """Segments of a line, neighbours of one style joined; spaces take the base style's background."""
+    segments: list[Segment] = []
+    for text, name, action in content:
+        if not text:
+            continue
+        safe = text if text.isprintable() else clean(text)
+        look = style(base if name == "text" else name, action)
+        if segments and segments[-1].style == look:
+            segments[-1] = Segment(segments[-1].text + safe, look)
+        else:
+            segments.append(Segment(safe, look))
+    return segments
