@@ -1,19 +1,75 @@
-"""ConsoleSource."""
+"""The run's console log as facts: tails the file, gives each thing once, and keeps an earlier attempt apart.
+
+Lines have no times: a fact's `at` is the file's last change, as the latest moment it can have happened. Where the log
+holds an earlier attempt (appended to by a restart), only what stands after the last printed configuration is told.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from monitor.model.fact import Fact
+from monitor.model.fact import Evidence, Fact, FactKind
+from monitor.sources.console_lines import SOURCE, ConsoleLines
+from monitor.sources.log_tail import LogTail
 from monitor.sources.trainer_profile import TrainerProfile
+
+MOST_READINGS = 64
+"""Readings of `READ_AT_ONCE` bytes in the first poll: a log is caught up with up to 1 GiB before anything is told."""
 
 
 class ConsoleSource:
-    """Poller."""
+    """Poller of a console log."""
 
-    def __init__(self, path: Path, profile: TrainerProfile) -> None:
-        self._arguments = locals()
+    def __init__(self, path: Path, profile: TrainerProfile, base: Path | None = None) -> None:
+        self._path = path
+        self._tail = LogTail(path)
+        self._lines = ConsoleLines(profile, str(path), base)
+        self._caught_up = False
+
+    @property
+    def printed_config(self) -> dict[str, object] | None:
+        """The configuration as printed, None until it was."""
+        return self._lines.printed_config
 
     def poll(self, now: float) -> list[Fact]:
-        """New facts."""
-        raise NotImplementedError
+        """Facts of the lines written since the last call. Raises `LogGone`."""
+        facts: list[Fact] = []
+        for _ in range(1 if self._caught_up else MOST_READINGS):
+            facts = self._read(facts, now)
+            if not self._tail.behind:
+                self._caught_up = True
+                break
+        return facts
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._tail.close()
+
+    def _read(self, facts: list[Fact], now: float) -> list[Fact]:
+        lines = self._tail.lines()
+        at = min(now, self._tail.modified_at or now)
+        facts = facts + self._restarts(now)
+        for line in lines:
+            attempts = self._lines.attempts
+            new = self._lines.read(line, at)
+            if attempts and self._lines.attempts > attempts:
+                words = f"the log holds an earlier attempt, above line {line.number}"
+                evidence = Evidence(words, str(self._path), line.number, at)
+                told = [Fact(FactKind.NOTICE, SOURCE, at, data={"text": words}, evidence=evidence)]
+                facts = told if not self._caught_up else facts + told
+            facts = facts + new
+        return facts
+
+    def _restarts(self, now: float) -> list[Fact]:
+        restarts, self._tail.restarts = self._tail.restarts, []
+        words = {"rotated": "the console log was rotated", "truncated": "the console log was truncated"}
+        return [
+            Fact(
+                FactKind.NOTICE,
+                SOURCE,
+                now,
+                data={"text": words[how]},
+                evidence=Evidence(words[how], str(self._path), None, now),
+            )
+            for how in restarts
+        ]

@@ -1,19 +1,73 @@
-"""FileLoggerSource."""
+"""The trainer's metrics file (`{"step": N, "data": {…}}` a line) as facts.
+
+The trainer opens it anew at each start: what it held before the run began is another attempt's, and so is what is written
+after an erasure when its steps begin again. Both are said, neither is told as this run's.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from monitor.model.fact import Fact
+from monitor.model.fact import Evidence, Fact, FactKind
+from monitor.sources.log_tail import LogLine, LogTail
+from monitor.sources.step_metrics import number, step_facts
 from monitor.sources.trainer_profile import TrainerProfile
+
+SOURCE = "file_logger"
 
 
 class FileLoggerSource:
-    """Poller."""
+    """Poller of a file logger's file. `not_before`: when the run began; an older file is left alone."""
 
-    def __init__(self, path: Path, profile: TrainerProfile) -> None:
-        self._arguments = locals()
+    def __init__(self, path: Path, profile: TrainerProfile, not_before: float = 0.0) -> None:
+        self._path = path
+        self._profile = profile
+        self._not_before = not_before
+        self._tail = LogTail(path)
+        self._told: set[int] = set()
+        self._other_attempt = False
+        self._checking = False
 
     def poll(self, now: float) -> list[Fact]:
-        """New facts."""
-        raise NotImplementedError
+        """Facts of the lines written since the last call."""
+        try:
+            if self._path.stat().st_mtime < self._not_before:
+                return []
+        except OSError:
+            if not self._told:
+                return []
+        lines = self._tail.lines()
+        facts = self._restarts(now)
+        at = min(now, self._tail.modified_at or now)
+        for line in lines:
+            facts += self._line(line, at)
+        return facts
+
+    def _restarts(self, now: float) -> list[Fact]:
+        restarts, self._tail.restarts = self._tail.restarts, []
+        if not restarts or not self._told:
+            return []
+        self._checking = True
+        words = (
+            f"the file log was erased and begun anew: its steps up to {max(self._told)} stand only in the ledger "
+            "(a restart under the same experiment name erases it)"
+        )
+        evidence = Evidence(words, str(self._path), None, now)
+        return [Fact(FactKind.NOTICE, SOURCE, now, data={"text": words}, evidence=evidence)]
+
+    def _line(self, line: LogLine, at: float) -> list[Fact]:
+        try:
+            record = json.loads(line.text)
+            step, data = int(record["step"]), record["data"]
+            metrics = {str(name): found for name, value in data.items() if (found := number(value)) is not None}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return []
+        if self._checking:
+            self._other_attempt = step <= max(self._told)
+            self._checking = False
+        if self._other_attempt or step in self._told:
+            return []
+        self._told.add(step)
+        evidence = Evidence(f"metrics of step {step}", str(self._path), line.number, at)
+        return step_facts(step, metrics, self._profile, SOURCE, at, evidence)

@@ -87,7 +87,10 @@ class RayApi:
     def _note(self, what: str, result: dict[str, Any], bad: int) -> None:
         notes = [str(result.get("partial_failure_warning") or "")]
         given = len(result["result"])
-        for had, kept in ((result.get("total"), result.get("num_after_truncation")), (result.get("num_filtered"), given)):
+        for had, kept in (
+            (result.get("total"), result.get("num_after_truncation")),
+            (result.get("num_filtered"), given),
+        ):
             if isinstance(had, int) and isinstance(kept, int) and had > kept:
                 notes.append(f"only {kept} of {had} {what} seen")
         if bad:

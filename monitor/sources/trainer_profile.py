@@ -1,24 +1,168 @@
-"""Trainer profiles."""
+"""Trainer profiles: what a trainer prints, writes and calls its phases, from `configs/trainers/*.yaml`.
+
+Covers loading, checking (unknown keys and bad patterns are refused by name) and matching a profile to a job by its
+entry point and its actors' class names. Reading with a profile is the pollers' work.
+"""
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from monitor.settings import BadConfig, build, config_directory, load_yaml
+
+
+class UnknownTrainer(BadConfig):
+    """A profile that doesn't exist."""
+
+
+@dataclass(frozen=True)
+class ConsolePatterns:
+    """Regular expressions of lines a trainer prints; empty: it prints no such line. Named groups in brackets."""
+
+    step: str = ""
+    """Metrics of a whole step [step, metrics]; metrics are `key:value` joined by ` - `."""
+    total_steps: str = ""
+    """[total]"""
+    validation_batches: str = ""
+    """[batches]"""
+    resumed: str = ""
+    """[step]"""
+    validation_begin: str = ""
+    """[step]; printed before each batch of a validation."""
+    validation_batch_end: str = ""
+    save_begin: str = ""
+    """[step]"""
+    dumped: str = ""
+    """[path]"""
+    initial_metrics: str = ""
+    """Words before the dict of metrics of the validation before training."""
+    final_metrics: str = ""
+    """Words before the dict of metrics of the last validation."""
+    attested: str = ""
+    """[scheme, active, expected, calls, fingerprint, step]"""
+    progress_bar: str = ""
+    """[done, total]; redrawn, so only a risen `done` says anything."""
+    notices: tuple[str, ...] = ()
+    """Lines worth telling a person, no progress."""
 
 
 @dataclass(frozen=True)
 class TrainerProfile:
-    """What a trainer prints and calls."""
+    """One trainer, as its YAML file describes it."""
 
     name: str
+    entrypoints: tuple[str, ...] = ()
+    """Patterns searched in a job's entry point or its driver's command line."""
+    trainer_actors: tuple[str, ...] = ()
+    """Class names (patterns, whole) of the actor that runs the training loop."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """Actor class name (pattern, whole) → role in `ProcessState.role`."""
+    child_roles: dict[str, str] = field(default_factory=dict)
+    """Process title (pattern, searched) of a worker's child → role."""
+    phases: tuple[str, ...] = ()
+    """Names under which the trainer times its phases, in their order."""
+    timing_prefix: str = "timing_s/"
+    testing_phase: str = "testing"
+    save_phase: str = "save_checkpoint"
+    rollout_phase: str = "gen"
+    score_metrics: tuple[str, ...] = ()
+    """Patterns of metric names that are validation scores."""
+    moving_calls: tuple[str, ...] = ()
+    """`Class.method` (patterns, whole) of Ray calls whose end makes samples or moves a phase."""
+    console: ConsolePatterns = field(default_factory=ConsolePatterns)
+    config_keys: dict[str, str] = field(default_factory=dict)
+    """Field of `RunConfig` → dotted key of the configuration the trainer prints."""
+    reading_keys: dict[str, str] = field(default_factory=dict)
+    """`validation_batch_size`, `validation_samples_each`, `loggers` → dotted key of the same configuration."""
+    config_marker: str = ""
+    """A top-level key of that configuration: tells it from other printed dicts."""
+    file_log_path_variable: str = ""
+    file_log_root_variable: str = ""
+    file_log_root_default: str = "."
+    """The file logger's environment: the file itself, or the folder of {project}/{experiment}.jsonl."""
     evaluation_engine: str | None = None
+    """`package.module:attribute` of the engine that a rerun scores with; None: none is built for this trainer."""
+
+    def role_of(self, class_name: str) -> str:
+        """Role of an actor by its class name."""
+        return next((role for pattern, role in self.roles.items() if re.fullmatch(pattern, class_name)), "other")
+
+    def child_role_of(self, title: str) -> str:
+        """Role of a worker's child process by its title."""
+        return next((role for pattern, role in self.child_roles.items() if re.search(pattern, title)), "other")
+
+    def is_trainer_actor(self, class_name: str) -> bool:
+        """True where an actor of this class runs the training loop."""
+        return any(re.fullmatch(pattern, class_name) for pattern in self.trainer_actors)
+
+    def moves(self, call: str) -> bool:
+        """True where the end of a Ray call of this name is progress."""
+        return any(re.fullmatch(pattern, call) for pattern in self.moving_calls)
+
+    def is_score(self, metric: str) -> bool:
+        """True where a metric of this name is a validation score."""
+        return any(re.search(pattern, metric) for pattern in self.score_metrics)
 
 
+def profiles_directory() -> Path:
+    """The folder of the profiles."""
+    return config_directory() / "trainers"
+
+
+def profile_names() -> tuple[str, ...]:
+    """Every profile that ships."""
+    return tuple(sorted(path.stem for path in profiles_directory().glob("*.yaml")))
+
+
+@cache
 def load_profile(name: str) -> TrainerProfile:
-    """The profile `name`."""
-    raise NotImplementedError
+    """The profile `name`. Raises `UnknownTrainer`, `UnknownKey`, `BadConfig`."""
+    path = profiles_directory() / f"{name}.yaml"
+    if name not in profile_names():
+        raise UnknownTrainer(f"no trainer profile `{name}`", "there are: " + ", ".join(profile_names()))
+    return read_profile(path)
+
+
+def read_profile(path: Path) -> TrainerProfile:
+    """The profile in a YAML file, checked: keys, types and patterns."""
+    document = load_yaml(path)
+    console = document.get("console")
+    if isinstance(console, dict):
+        build(ConsolePatterns, console, f"{path}: console")
+    profile = build(TrainerProfile, {"name": path.stem, **document}, str(path))
+    for pattern in _patterns(document):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise BadConfig(f"{path}: `{pattern}` is no regular expression ({error})") from error
+    return profile
 
 
 def match_profile(actor_class_names: Iterable[str], entrypoint: str) -> TrainerProfile:
-    """The profile that fits."""
-    raise NotImplementedError
+    """The profile whose entry point fits; else the one that knows most of the actors; else `verl`."""
+    names = set(actor_class_names)
+    profiles = [load_profile(name) for name in profile_names()]
+    for profile in profiles:
+        if any(re.search(pattern, entrypoint) for pattern in profile.entrypoints):
+            return profile
+    known = {profile.name: sum(profile.role_of(name) != "other" for name in names) for profile in profiles}
+    best = max(known.values(), default=0)
+    fallback = load_profile("verl")
+    if best == 0 or known.get(fallback.name) == best:
+        return fallback
+    return next(profile for profile in profiles if known[profile.name] == best)
+
+
+def _patterns(document: dict[str, Any]) -> list[str]:
+    """Every regular expression of a profile's document."""
+    console = document.get("console") or {}
+    lists = [document.get(key) or () for key in ("entrypoints", "trainer_actors", "score_metrics", "moving_calls")]
+    maps = [document.get(key) or {} for key in ("roles", "child_roles")]
+    named = [value for value in console.values() if isinstance(value, str)]
+    return [str(item) for item in itertools.chain(named, console.get("notices") or (), *lists, *maps)]

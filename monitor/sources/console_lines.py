@@ -1,0 +1,284 @@
+"""What lines of a trainer's console mean: a state machine over clean lines, by the trainer's profile.
+
+Every thing is told once: a repeated line, a redrawn bar or a batch that "ends" twice gives no second fact. The phase
+`testing` begins with the first batch of a step's validation; whether the last checkpoint is written before or after it
+is seen in the order of the lines. Does no I/O but counting the rows of the validation file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from monitor.model.fact import Evidence, Fact, FactKind
+from monitor.sources.console_standing import Standing
+from monitor.sources.log_tail import LogLine
+from monitor.sources.printed_config import config_fields, reading_value
+from monitor.sources.printed_dict import PrintedDict, read_dict, read_metrics
+from monitor.sources.step_metrics import parse_line, score_facts, step_facts
+from monitor.sources.trainer_profile import TrainerProfile
+
+SOURCE = "console"
+MOST_NOTICES = 200
+_PREFIX = re.compile(r"^\s*\((?P<process>[^()]*\bpid=\d+[^()]*)\) ?")
+
+
+class ConsoleLines:
+    """Reads clean lines, one at a time, into facts."""
+
+    def __init__(self, profile: TrainerProfile, path: str, base: Path | None = None) -> None:
+        self.profile = profile
+        self.printed_config: dict[str, Any] | None = None
+        """The whole configuration as it was printed last."""
+        self.attempts = 0
+        """Configurations printed so far: the second one begins another run in the same file."""
+        self._path = path
+        self._base = base
+        self._now = Standing()
+        self._printed: PrintedDict | None = None
+        self._printed_by = ""
+        self._printed_kind = ""
+        self._handlers = self._build_handlers()
+
+    def read(self, line: LogLine, at: float) -> list[Fact]:
+        """Facts of one line."""
+        prefix = _PREFIX.match(line.text)
+        process = prefix.group("process") if prefix else ""
+        text = line.text[prefix.end() :] if prefix else line.text
+        facts: list[Fact] = []
+        if self._printed is not None and process == self._printed_by:
+            if text.startswith((" ", "{", "(")) and not self._printed.hopeless:
+                return self._finish_printed(at) if self._printed.add(text) else []
+            facts = self._finish_printed(at)
+        if self._begin_printed(text, process, line.number):
+            return facts + (self._finish_printed(at) if self._printed and self._printed.add(text) else [])
+        return facts + self._match(text, process, line.number, at)
+
+    def _build_handlers(self) -> list[tuple[re.Pattern[str], Callable[..., list[Fact]]]]:
+        console = self.profile.console
+        pairs: list[tuple[str, Callable[..., list[Fact]]]] = [
+            (console.step, self._step),
+            (console.validation_begin, self._validation_begin),
+            (console.validation_batch_end, self._validation_batch_end),
+            (console.save_begin, self._save_begin),
+            (console.attested, self._attested),
+            (console.dumped, self._dumped),
+            (console.total_steps, self._total_steps),
+            (console.validation_batches, self._validation_batches),
+            (console.resumed, self._resumed),
+            (console.progress_bar, self._progress_bar),
+            *((notice, self._notice) for notice in console.notices),
+        ]
+        return [(re.compile(pattern), handler) for pattern, handler in pairs if pattern]
+
+    def _match(self, text: str, process: str, number: int, at: float) -> list[Fact]:
+        stripped = text.strip()
+        for pattern, handler in self._handlers:
+            match = pattern.search(stripped)
+            if match is not None:
+                evidence = Evidence(stripped[:200], self._path, number, at)
+                return handler(match, at, evidence, process)
+        return []
+
+    def _fact(
+        self, kind: FactKind, at: float, evidence: Evidence, step: int | None, phase: str | None, **data: Any
+    ) -> Fact:
+        return Fact(kind, SOURCE, at, step, phase, data, evidence)
+
+    def _step(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        step = int(match["step"])
+        metrics = parse_line(match["metrics"])
+        if step in self._now.steps or not metrics:
+            return []
+        self._now.steps.add(step)
+        facts = step_facts(step, metrics, self.profile, SOURCE, at, evidence)
+        scored = any(fact.kind is FactKind.SCORE for fact in facts)
+        timed = any(fact.phase == self.profile.testing_phase for fact in facts)
+        if scored and not timed and step in self._now.tested:
+            facts.insert(0, self._testing_end(step, at, evidence))
+        if self._now.testing is not None and self._now.testing <= step:
+            self._now.testing = None
+        return facts
+
+    def _testing_end(self, step: int, at: float, evidence: Evidence) -> Fact:
+        seconds = at - self._now.tested[step]
+        data = {"seconds": seconds} if seconds > 0 else {}
+        return self._fact(FactKind.PHASE_END, at, evidence, step, self.profile.testing_phase, **data)
+
+    def _validation_begin(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        step = int(match["step"])
+        self._now.batch_open = True
+        if step in self._now.tested:
+            return []
+        self._now.tested[step] = at
+        self._now.testing = step
+        self._now.batches_done = 0
+        begun = self._fact(FactKind.PHASE_BEGIN, at, evidence, step, self.profile.testing_phase)
+        return [*self._order_seen(step, at, evidence), begun]
+
+    def _order_seen(self, step: int, at: float, evidence: Evidence) -> list[Fact]:
+        """Where a save of this step is due, the line of it stands either before the validation's first line or not."""
+        due = step > 0 and bool(self._now.save_freq and self._now.save_freq > 0)
+        due = due and (step == self._now.total_steps or step % (self._now.save_freq or 1) == 0)
+        if step in self._now.saved:
+            order = "save-first"
+        elif due:
+            order = "validate-first"
+        else:
+            return []
+        if order == self._now.save_order:
+            return []
+        self._now.save_order = order
+        return [self._fact(FactKind.RUN_CONFIG, at, evidence, None, None, save_order=order)]
+
+    def _validation_batch_end(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        standing = self._now
+        if standing.testing is None or not standing.batch_open:
+            return []
+        standing.batch_open = False
+        standing.batches_done += 1
+        done = self._samples_done()
+        if done is None:
+            return [self._fact(FactKind.CALLS_MOVED, at, evidence, standing.testing, None, finished=1)]
+        data = {"done": done, "total": standing.total_rows}
+        return [self._fact(FactKind.SAMPLES, at, evidence, standing.testing, self.profile.testing_phase, **data)]
+
+    def _samples_done(self) -> int | None:
+        """Samples of the batches that ended; None where a batch's size is not known."""
+        standing = self._now
+        if standing.total_rows is not None and standing.batches_done == standing.batches_total:
+            return standing.total_rows
+        if standing.batch_rows is None:
+            return None
+        done = standing.batches_done * standing.batch_rows
+        return done if standing.total_rows is None else min(done, standing.total_rows)
+
+    def _save_begin(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        step = int(match["step"])
+        if step in self._now.saved:
+            return []
+        self._now.saved.add(step)
+        return [self._fact(FactKind.PHASE_BEGIN, at, evidence, step, self.profile.save_phase)]
+
+    def _attested(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        step, fingerprint = int(match["step"]), match["fingerprint"]
+        if (step, process, fingerprint) in self._now.attested:
+            return []
+        self._now.attested.add((step, process, fingerprint))
+        data = {
+            "scheme": match["scheme"],
+            "active_layers": int(match["active"]),
+            "expected_layers": int(match["expected"]),
+            "calls": int(match["calls"]),
+            "weights_fingerprint": fingerprint,
+            "weights_step": step,
+        }
+        return [self._fact(FactKind.ATTESTED, at, evidence, step, None, **data)]
+
+    def _dumped(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        """A dump inside a validation tells its folder; a training dump is written outside of one."""
+        folder = str(Path(match["path"].strip()).parent)
+        if self._now.testing is None or self._now.validation_data_dir or not Path(folder).is_absolute():
+            return []
+        self._now.validation_data_dir = folder
+        return [self._fact(FactKind.RUN_CONFIG, at, evidence, None, None, validation_data_dir=folder)]
+
+    def _total_steps(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        return self._total(int(match["total"]), at, evidence)
+
+    def _total(self, total: int, at: float, evidence: Evidence) -> list[Fact]:
+        if total == self._now.total_steps or total <= 0:
+            return []
+        self._now.total_steps = total
+        return [self._fact(FactKind.RUN_CONFIG, at, evidence, None, None, total_steps=total)]
+
+    def _validation_batches(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        self._now.batches_total = int(match["batches"])
+        return []
+
+    def _resumed(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        return self._notice(match, at, evidence, process)
+
+    def _progress_bar(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        done = int(match["done"])
+        facts = self._total(int(match["total"]), at, evidence) if self._now.total_steps is None else []
+        before, self._now.bar = self._now.bar, max(done, self._now.bar or 0)
+        if before is None or done <= before or any(step >= done for step in self._now.steps):
+            return facts
+        return [*facts, self._fact(FactKind.STEP_END, at, evidence, done, None, metrics={})]
+
+    def _notice(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        text = re.sub(r"\d+", "N", evidence.what)
+        if text in self._now.notices or len(self._now.notices) >= MOST_NOTICES:
+            return []
+        self._now.notices.add(text)
+        return [self._fact(FactKind.NOTICE, at, evidence, None, None, text=evidence.what)]
+
+    def _begin_printed(self, text: str, process: str, number: int) -> bool:
+        console = self.profile.console
+        kind = ""
+        if text.startswith("{'") and self.profile.config_marker:
+            kind = "config"
+        elif console.initial_metrics and console.initial_metrics in text[:80]:
+            kind = "initial"
+        elif console.final_metrics and console.final_metrics in text[:80]:
+            kind = "final"
+        if kind:
+            self._printed, self._printed_by, self._printed_kind = PrintedDict(number), process, kind
+        return bool(kind)
+
+    def _finish_printed(self, at: float) -> list[Fact]:
+        printed, self._printed = self._printed, None
+        if printed is None:
+            return []
+        evidence = Evidence(" ".join(printed.text.split())[:200], self._path, printed.line_number, at)
+        if self._printed_kind == "config":
+            return self._config(printed.text, at, evidence)
+        return self._metrics(printed.text, at, evidence)
+
+    def _config(self, text: str, at: float, evidence: Evidence) -> list[Fact]:
+        config = read_dict(text)
+        experiment = self.profile.config_keys.get("experiment", "").rpartition(".")[2]
+        if self.profile.config_marker not in config and f"*.{experiment}" not in config:
+            return []
+        self._now = Standing()
+        self.attempts += 1
+        self.printed_config = config
+        fields = config_fields(config, self.profile, self._base)
+        rows, each = (
+            reading_value(config, self.profile, name) for name in ("validation_batch_size", "validation_samples_each")
+        )
+        if isinstance(rows, int) and not isinstance(rows, bool):
+            self._now.batch_rows = rows * (each if isinstance(each, int) and each > 0 else 1)
+        self._now.total_rows = fields.get("validation_rows")
+        self._now.total_steps = fields.get("total_steps")
+        self._now.save_freq = fields.get("save_freq")
+        self._now.validation_data_dir = fields.get("validation_data_dir")
+        return [
+            self._fact(
+                FactKind.RUN_CONFIG,
+                at,
+                Evidence("the printed configuration", self._path, evidence.line, at),
+                None,
+                None,
+                **fields,
+            )
+        ]
+
+    def _metrics(self, text: str, at: float, evidence: Evidence) -> list[Fact]:
+        if self._printed_kind in self._now.metrics_told:
+            return []
+        self._now.metrics_told.add(self._printed_kind)
+        final = self._printed_kind == "final"
+        step = max([*self._now.steps, *self._now.tested], default=None) if final else 0
+        metrics = read_metrics(text)
+        if step is None or not metrics:
+            words = f"the trainer printed no {self._printed_kind} validation metrics"
+            return [self._fact(FactKind.NOTICE, at, evidence, step, None, text=words)]
+        facts: list[Fact] = []
+        if step in self._now.tested and step not in self._now.steps:
+            facts.append(self._testing_end(step, at, evidence))
+            self._now.testing = None
+        return facts + score_facts(step, metrics, self.profile, SOURCE, at, evidence)

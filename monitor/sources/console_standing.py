@@ -1,0 +1,30 @@
+"""What a console log has told so far of one attempt: the memory that keeps every thing from being told twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Standing:
+    """What the lines have told so far of one attempt."""
+
+    steps: set[int] = field(default_factory=set)
+    tested: dict[int, float] = field(default_factory=dict)
+    """Step → when its validation was seen to begin."""
+    saved: set[int] = field(default_factory=set)
+    attested: set[tuple[int, str, str]] = field(default_factory=set)
+    notices: set[str] = field(default_factory=set)
+    metrics_told: set[str] = field(default_factory=set)
+    testing: int | None = None
+    batch_open: bool = False
+    batches_done: int = 0
+    batches_total: int | None = None
+    batch_rows: int | None = None
+    total_rows: int | None = None
+    total_steps: int | None = None
+    save_freq: int | None = None
+    save_order: str | None = None
+    validation_data_dir: str | None = None
+    bar: int | None = None
+    configured: bool = False

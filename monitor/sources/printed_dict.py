@@ -1,0 +1,97 @@
+"""Dicts printed by pprint over many lines, collected and read without ever running them.
+
+Covers the resolved configuration (nested) and `… metrics: {…}` strings that pprint quotes and wraps. What
+`ast.literal_eval` refuses (an object's repr inside, a line lost between) is read key by key where a key is unambiguous.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from monitor.sources.step_metrics import number
+
+LONGEST = 1 << 20
+MOST_LINES = 5000
+_PAIR = re.compile(r"['\"]([\w/@.\-]+)['\"]\s*:\s*((?:np\.\w+\()?[-+]?[\d.][\d.eE+\-]*\)?|nan|inf)")
+_LEAF = re.compile(r"'(\w+)':\s*(None|True|False|-?\d+(?:\.\d+)?(?:e-?\d+)?|'(?:[^'\\]|\\.)*')")
+
+
+class PrintedDict:
+    """Collects the lines of one printed value until its brackets close."""
+
+    def __init__(self, line_number: int) -> None:
+        self.line_number = line_number
+        self.text = ""
+        self._depth = 0
+        self._quote = ""
+        self._lines = 0
+
+    def add(self, line: str) -> bool:
+        """Take one more line; True once the value is whole."""
+        self.text += line + "\n"
+        self._lines += 1
+        self._scan(line)
+        return self._depth <= 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Too long to be a printed configuration."""
+        return self._lines > MOST_LINES or len(self.text) > LONGEST
+
+    def _scan(self, line: str) -> None:
+        skip = False
+        for character in line:
+            if skip:
+                skip = False
+            elif self._quote:
+                if character == "\\":
+                    skip = True
+                elif character == self._quote:
+                    self._quote = ""
+            elif character in "'\"":
+                self._quote = character
+            elif character in "{[(":
+                self._depth += 1
+            elif character in "}])":
+                self._depth -= 1
+        # pprint never breaks a line inside a string literal, so an open quote here is an odd apostrophe.
+        self._quote = ""
+
+
+def read_dict(text: str) -> dict[str, Any]:
+    """The printed dict; where it can't be parsed as a whole, its unambiguous keys, flat, at `*.key`."""
+    try:
+        value = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return _by_keys(text)
+    return value if isinstance(value, dict) else {}
+
+
+def _by_keys(text: str) -> dict[str, Any]:
+    found: dict[str, list[Any]] = {}
+    for name, literal in _LEAF.findall(text):
+        found.setdefault(name, []).append(ast.literal_eval(literal))
+    return {f"*.{name}": values[0] for name, values in found.items() if len(values) == 1}
+
+
+def look_up(config: dict[str, Any], dotted: str) -> Any:
+    """The value at `a.b.c`, None where there is none; of a dict read key by key, the one at its last name."""
+    value: Any = config
+    for name in dotted.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return config.get(f"*.{dotted.rpartition('.')[2]}")
+        value = value[name]
+    return value
+
+
+def read_metrics(text: str) -> dict[str, float]:
+    """The metrics in `… metrics: {…}`, as pprint writes it: quoted, wrapped, with numpy's numbers."""
+    try:
+        joined = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        joined = None
+    body = joined if isinstance(joined, str) else text
+    metrics = {name: number(value) for name, value in _PAIR.findall(body)}
+    return {name: value for name, value in metrics.items() if value is not None}
