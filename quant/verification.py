@@ -1,0 +1,172 @@
+"""Whether an attestation proves what was asked for: each reason against it as one sentence.
+
+Pure and without torch, so that a monitor can judge what another process attested. The document's form is
+`quant.attestation`'s. The sha256 in it finds damage and careless edits; it is no signature against a forger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+SCHEMA = 1
+NAMED_LAYERS = 3
+"""How many layers a sentence names before it counts the rest."""
+
+_NUMERIC_KEYS = ("format", "scale_rule", "block_size", "quantize_weights", "quantize_activations", "dtype")
+
+
+def document_sha256(attestation: Mapping[str, Any]) -> str:
+    """The sha256 over everything in the attestation but itself."""
+    rest = {key: value for key, value in attestation.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def refusals(
+    attestation: Mapping[str, Any],
+    *,
+    recipe: Mapping[str, Any] | None,
+    checkpoint_fingerprint: str | None,
+    start_fingerprint: str | None,
+) -> tuple[str, ...]:
+    """Why this attestation doesn't prove an evaluation of that checkpoint with that recipe; empty: it does.
+
+    Both fingerprints are those of the weights as stored. No start fingerprint: that check is left out. Recipe None: the
+    unquantized model was asked for.
+    """
+    try:
+        broken = _form_refusals(attestation)
+        if broken:
+            return broken
+        quantization = quantization_refusals(attestation, recipe)
+        return (*quantization, *_weights_refusals(attestation, checkpoint_fingerprint, start_fingerprint))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return (f"the attestation is malformed: {type(error).__name__} at {error}",)
+
+
+def _form_refusals(attestation: Mapping[str, Any]) -> tuple[str, ...]:
+    if not attestation:
+        return ("there is no attestation",)
+    if attestation.get("schema") != SCHEMA:
+        return (f"the attestation has schema {attestation.get('schema')}, this version reads {SCHEMA}",)
+    if attestation.get("sha256") != document_sha256(attestation):
+        return ("the attestation was changed after it was made",)
+    return ()
+
+
+def quantization_refusals(attestation: Mapping[str, Any], recipe: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The part of `refusals` about what was active, without the question whose weights they were."""
+    if recipe is None:
+        return _unquantized_refusals(attestation)
+    reasons = list(_recipe_refusals(attestation["recipe"], recipe))
+    expected, found = attestation["expected"], attestation["found"]
+    layers = attestation["layers"]
+    if not expected:
+        reasons.append("the recipe means no linear layer of this model")
+    missing = [name for name in expected if name not in found]
+    if missing:
+        reasons.append(f"not quantized: {_names(missing)} of {len(expected)} expected layers")
+    extra = [name for name in found if name not in expected]
+    if extra:
+        reasons.append(f"quantized but not meant by the recipe: {_names(extra)}")
+    problems: dict[str, list[str]] = {}
+    for name in expected:
+        for problem in layer_problems(layers[name], recipe) if name in found else ():
+            problems.setdefault(problem, []).append(name)
+    reasons.extend(f"{problem}: {_names(names)}" for problem, names in problems.items())
+    return tuple(reasons)
+
+
+def _unquantized_refusals(attestation: Mapping[str, Any]) -> tuple[str, ...]:
+    if attestation["recipe"] is not None or attestation["found"]:
+        return ("the unquantized model was asked for, but the engine quantized",)
+    altered = [
+        name
+        for name, layer in attestation["layers"].items()
+        if not (layer["weights_match"] and layer["activations_match"])
+    ]
+    return (f"the unquantized model was asked for, but the product was another: {_names(altered)}",) if altered else ()
+
+
+def _recipe_refusals(attested: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> list[str]:
+    """A recipe's name may differ; what it does may not."""
+    if attested is None:
+        return ["the engine evaluated without a recipe"]
+    reasons = [
+        f"{key} was `{attested.get(key)}`, asked for was `{asked.get(key)}`"
+        for key in _NUMERIC_KEYS
+        if attested.get(key) != asked.get(key)
+    ]
+    if sorted(attested.get("exclude", ())) != sorted(asked.get("exclude", ())):
+        reasons.append(f"left alone were {list(attested.get('exclude', ()))}, asked for was {list(asked['exclude'])}")
+    return reasons
+
+
+def layer_problems(layer: Mapping[str, Any], recipe: Mapping[str, Any]) -> tuple[str, ...]:
+    """Why one quantized layer doesn't prove the recipe, each the beginning of a sentence; empty: it does."""
+    checks = [
+        (layer["format"] == recipe["format"], f"format was {layer['format']}"),
+        (layer["rule"] == recipe["scale_rule"], f"scale rule was {layer['rule']}"),
+        (layer["dtype"] == recipe["dtype"], f"weights were {layer['dtype']}"),
+        (layer["same_since_begin"], "quantized only after the evaluation began, or anew"),
+        (layer["calls"] > 0, "not used during the evaluation"),
+    ]
+    if recipe["quantize_weights"]:
+        checks += [
+            (layer["weights_on_grid"], "weights multiplied were off the grid"),
+            (layer["weights_match"], "weights multiplied were not the layer's own, rounded by the recipe"),
+            (layer["weight_calls"] == layer["calls"], "weights were not rounded in every product"),
+        ]
+    else:
+        checks += [
+            (layer["weights_match"] and layer["weight_calls"] == 0, "weights were rounded, the recipe keeps them"),
+        ]
+    if recipe["quantize_activations"]:
+        checks += [
+            (layer["activations_match"], "activations were not rounded by the recipe's rule"),
+            (
+                layer["activation_calls"] == layer["calls"] and layer["activation_rows"] >= layer["activation_calls"],
+                "activations were not rounded in every product",
+            ),
+        ]
+    else:
+        checks += [
+            (
+                layer["activations_match"] and layer["activation_calls"] == 0,
+                "activations were rounded, the recipe keeps them",
+            ),
+        ]
+    return tuple(problem for holds, problem in checks if not holds)
+
+
+def _weights_refusals(
+    attestation: Mapping[str, Any], checkpoint_fingerprint: str | None, start_fingerprint: str | None
+) -> list[str]:
+    begin, end = attestation["fingerprint_begin"], attestation["fingerprint_end"]
+    reasons = []
+    if begin != end:
+        reasons.append("the weights changed during the evaluation")
+    if checkpoint_fingerprint is None:
+        reasons.append("the checkpoint's fingerprint is not known, so it can't be told whose weights were evaluated")
+    elif not _same_weights(attestation, "checkpoint_fingerprint", checkpoint_fingerprint):
+        reasons.append("the weights evaluated are not the checkpoint's")
+    if start_fingerprint is not None and _same_weights(attestation, "start_fingerprint", start_fingerprint):
+        reasons.append("the weights evaluated are those of the start model")
+    return reasons
+
+
+def _same_weights(attestation: Mapping[str, Any], key: str, stored: str) -> bool:
+    """Whether the weights evaluated are those with this fingerprint as stored.
+
+    Evaluated in another type than stored, they bear another fingerprint: then the attestation names both, each read
+    from the same files.
+    """
+    begin = attestation["fingerprint_begin"]
+    return begin == stored or (attestation.get(f"{key}_stored") == stored and attestation.get(key) == begin)
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED_LAYERS} more" if len(names) > NAMED_LAYERS else ""
+    return ", ".join(names[:NAMED_LAYERS]) + more
