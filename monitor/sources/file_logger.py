@@ -1,7 +1,7 @@
 """The trainer's metrics file (`{"step": N, "data": {…}}` a line) as facts.
 
-The trainer opens it anew at each start: what it held before the run began is another attempt's, and so is what is written
-after an erasure when its steps begin again. Both are said, neither is told as this run's.
+The trainer opens it anew at each start: what it held before the run began is another attempt's, and so is what is
+written after an erasure when its steps begin again. Neither is told as this run's, and the erasure is said.
 """
 
 from __future__ import annotations
