@@ -43,6 +43,13 @@ class ThreadState:
     loop_blocked_seconds: float | None = None
     """How long the loop has been in the callback it runs now; None where idle or unreadable."""
     locals_repr: dict[str, str] = field(default_factory=dict)
+    kernel_wait: str = ""
+    """What the kernel has it wait in: `lock`, `sleep`, `poll`, `read`, `write`, `child`, `running`, `other`; empty: not
+    known."""
+    kernel_wait_ends: bool | None = None
+    """That wait has a deadline of its own (a sleep, a timed lock, a poll with a timeout). None: not known."""
+    cpu_seconds: float | None = None
+    """CPU time of this thread so far, None where not known."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,8 @@ class ProcessState:
     loops: tuple[EventLoopState, ...] = ()
     responder: str = "absent"
     """`answered`, `silent` (there, but no answer in time: the GIL may be held, or the process stopped) or `absent`."""
+    max_concurrency: int | None = None
+    """Concurrency slots of the actor in this process, where the hook knows them."""
 
 
 @dataclass(frozen=True)
