@@ -1,0 +1,1 @@
+"""One hang class a file: a pure rule from a judged stretch to findings."""

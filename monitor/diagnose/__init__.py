@@ -1,0 +1,1 @@
+"""Snapshots of a live run, bundles of them on disk, and replay."""
