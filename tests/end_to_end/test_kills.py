@@ -1,0 +1,128 @@
+"""Kill -9 of the watch and of the dashboard in every phase: the run goes on, the ledger loses and doubles nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import LASTSTEP, environment, laststep, processes_of
+
+pytestmark = [pytest.mark.real, pytest.mark.torch]
+
+PHASES = ("gen", "reward", "old_log_prob", "adv", "update_actor", "save_checkpoint", "update_weights", "testing")
+STEPS = 6
+
+
+def phases_begun(folder: Path) -> list[tuple[int, str]]:
+    """Phases in the order in which the hooks saw them begin."""
+    begun = []
+    for path in (folder / "run" / "hooks").glob("*.events.jsonl"):
+        for line in path.read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if event["kind"] == "phase_begin":
+                    begun.append((event["at"], event["step"], event["phase"]))
+    return [(step, phase) for _, step, phase in sorted(begun)]
+
+
+@dataclass
+class Victim:
+    """A process of laststep that is killed and started anew."""
+
+    start: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes] | None = None
+    killed_in: set[str] = field(default_factory=set)
+
+    def kill_and_restart(self, phase: str) -> None:
+        """kill -9, once in each phase."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self.process = self.start()
+        self.killed_in.add(phase)
+
+
+@contextlib.contextmanager
+def demo_run(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The demo without a watch of its own, hooks in."""
+    words = ["demo", "--headless", "--steps", str(STEPS), "--no-watch", "--out", str(folder / "out")]
+    with (folder / "demo.log").open("wb") as log:
+        process = subprocess.Popen([*LASTSTEP, *words], stdout=log, stderr=log, env=environment())
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(timeout=60)
+
+
+def start_watch(folder: Path) -> subprocess.Popen[bytes]:
+    """A watch of our own, so that it can be killed by pid."""
+    with (folder / "watch.log").open("ab") as log:
+        return subprocess.Popen([*LASTSTEP, "watch", "--wait", "60"], stdout=log, stderr=log, env=environment())
+
+
+def kill_through_all_phases(folder: Path, victim: Victim, demo: subprocess.Popen[bytes]) -> None:
+    """Kill at the first sight of each phase, until the run has ended."""
+    while demo.poll() is None:
+        begun = phases_begun(folder)
+        if begun and begun[-1][1] not in victim.killed_in:
+            victim.kill_and_restart(begun[-1][1])
+        time.sleep(0.01)
+
+
+def test_killing_the_watch_in_every_phase_loses_and_doubles_nothing(own_folders: Path) -> None:
+    victim = Victim(lambda: start_watch(own_folders))
+    with demo_run(own_folders) as demo:
+        victim.process = victim.start()
+        kill_through_all_phases(own_folders, victim, demo)
+        assert demo.returncode == 0, (own_folders / "demo.log").read_text()
+    assert victim.process is not None
+    victim.process.wait(timeout=90)
+    assert victim.killed_in >= {"gen", "update_actor", "testing"}
+    from monitor.ledger.store import Ledger
+
+    with Ledger.open(read_only=True) as ledger:
+        (summary,) = ledger.runs()
+        state = ledger.run(summary.name)
+        scores = ledger.scores(summary.name)
+        spans = ledger.spans(summary.name)
+        assert ledger.findings(summary.name) == []
+    assert state.ended_at is not None
+    assert [score.step for score in scores] == [0, STEPS]
+    assert sorted((span.step, span.phase) for span in spans) == sorted(set(phases_begun(own_folders)))
+    assert processes_of(own_folders) == []
+
+
+def test_killing_the_dashboard_in_every_phase_harms_neither_run_nor_watch(own_folders: Path) -> None:
+    from tests.pty.terminal import Terminal
+
+    terminals: list[Terminal] = []
+
+    def start_dashboard() -> subprocess.Popen[bytes]:
+        terminals.append(Terminal.start([*LASTSTEP], environment=environment(), columns=80, lines=24))
+        return terminals[-1].process
+
+    victim = Victim(start_dashboard)
+    watch = start_watch(own_folders)
+    try:
+        with demo_run(own_folders) as demo:
+            kill_through_all_phases(own_folders, victim, demo)
+            assert demo.returncode == 0, (own_folders / "demo.log").read_text()
+        assert watch.wait(timeout=90) == 0
+    finally:
+        for terminal in terminals:
+            terminal.close()
+        if watch.poll() is None:
+            os.kill(watch.pid, signal.SIGKILL)
+    scores = laststep("scores", "--json").document["runs"][0]["scores"]
+    assert [score["step"] for score in scores] == [0, STEPS]
