@@ -39,6 +39,8 @@ class RunConfig:
     started_at: float | None = None
     validation_sha256: str | None = None
     """Hash of `validation_file`, taken by the watch while the run was live."""
+    quantized: bool | None = None
+    """Whether training quantizes, by its configuration. False: it says it does not. None: it says nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,25 @@ class PhaseSpan:
     began_at: float | None
     ended_at: float | None = None
     seconds: float | None = None
+    occurrence: int = 0
+    """A phase may run several times in one step (a trainer that samples until a batch is full): 0, 1, …"""
+    done: int | None = None
+    """Samples finished in it, where they are counted."""
+    total: int | None = None
+    done_at: float | None = None
+    """When `done` was reached."""
+    exact: bool = False
+    """Begin and end were seen by the hooks; else an end may be taken from the next phase's begin."""
+
+
+@dataclass(frozen=True)
+class WeightsUpdate:
+    """The rollout engine took the weights of `step`."""
+
+    step: int
+    at: float
+    version: int | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +88,18 @@ class Validation:
     value: float | None = None
     metric: str | None = None
     executed: bool = False
-    """True only on evidence of execution: a full dump, or the trainer's own metrics of that step."""
+    """True only on evidence of execution: a full dump, the trainer's own metrics of that step, or the hooks' count."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """Every validation metric of this step; `metric` and `value` are the first of them."""
+    dump_mean: float | None = None
+    """Mean of the dump's scores: what is left of a validation whose metrics were never logged."""
+    moved_at: float | None = None
+    """When its count, dump, score or attestation last grew."""
+    moved: str = ""
+    """What that was, as a sentence."""
+    attested_at: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+    """Where its scores, its dump and its attestation were seen."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +111,9 @@ class Checkpoint:
     complete: bool
     """True where the marker names this step or a later one and all shards are there."""
     at: float | None = None
+    """When it was first seen complete; before that, when it last grew."""
+    bytes: int = 0
+    """Most bytes seen in it."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +150,16 @@ class RunState:
     hooks_seen: bool = False
     notices: tuple[Evidence, ...] = ()
     unknown: tuple[Unknown, ...] = ()
+    weights: tuple[WeightsUpdate, ...] = ()
+    """Weight updates of the rollout engine, oldest first; bounded."""
+    step_ended: int | None = None
+    """The last step whose metrics were logged."""
+    step_ended_at: float | None = None
+    calls_moved_at: float | None = None
+    guard: dict[str, Any] = field(default_factory=dict)
+    """What the final-validation guard said at the end of training: `final_validation`, `reason`."""
+    hung_since: float | None = None
+    """When a proved finding that still stands was found; filled in by the ledger, never by the fold."""
 
     @property
     def final_step(self) -> int | None:
