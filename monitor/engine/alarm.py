@@ -55,12 +55,11 @@ class Alarm:
     def tick(self, state: RunState, position: RunPosition, now: float) -> AlarmChange:
         """Judge the run as it stands, after the newest facts are folded in."""
         moved_at = state.progress.last_moved_at if state.progress else state.started_at
-        withdrawn: tuple[Finding, ...] = ()
-        if moved_at != self._moved_at or state.ended_at is not None:
-            withdrawn = self._restart(moved_at, ended=state.ended_at is not None)
         if state.ended_at is not None:
+            # The end of a hung run is no progress of it: what was proved stays proved.
             self.verdict = replace(self.verdict, word=VerdictWord.ENDED)
-            return AlarmChange(withdrawn=withdrawn)
+            return AlarmChange()
+        withdrawn = self._restart(moved_at) if moved_at != self._moved_at else ()
         silent = now - moved_at
         if not stall.snapshot_due(silent, self.taken, first=self._first_seconds):
             self._refresh_stall(silent, position)
@@ -69,12 +68,10 @@ class Alarm:
         raised = self._judge(silent, position, moved_at)
         return AlarmChange(raised, withdrawn, captured=True)
 
-    def _restart(self, moved_at: float, *, ended: bool) -> tuple[Finding, ...]:
-        moved = moved_at != self._moved_at
-        self._moved_at = moved_at
+    def _restart(self, moved_at: float) -> tuple[Finding, ...]:
+        """Begin a new stretch of silence; the findings that no longer hold."""
         standing = tuple(finding for finding in self.verdict.findings if finding.proved)
-        if ended and not moved:
-            return ()
+        self._moved_at = moved_at
         self.snapshots, self.taken, self.unknown = [], 0, None
         self.verdict = Verdict(VerdictWord.HEALTHY)
         return standing
