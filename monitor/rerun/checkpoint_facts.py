@@ -34,15 +34,14 @@ def checkpoint_facts(plan: RerunPlan, ledger: Ledger) -> CheckpointFacts:
         manifest = as_manifest(checkpoints.manifest(folder))
         time.sleep(LOOK_AGAIN_SECONDS)
         grown = changed(before, _sizes(folder))
-    except OSError as error:
-        reason = f"{error.filename or folder} can't be read: {error.strerror}"
-        return CheckpointFacts(exists=True, earlier=earlier, unreadable=reason)
+    except (OSError, checkpoints.NoCheckpoint) as error:
+        return CheckpointFacts(exists=True, earlier=earlier, unreadable=f"the checkpoint can't be read: {error}")
     return CheckpointFacts(
         exists=True,
         complete=state.complete,
         marker_step=state.marker_step,
         missing=tuple(state.missing),
-        shards=state.shards if isinstance(state.shards, int) else len(state.shards),
+        shards=len(state.shards),
         manifest=manifest,
         recorded=recorded,
         recorded_fingerprint=fingerprint,
@@ -74,15 +73,12 @@ def earlier_complete(directory: Path, step: int) -> tuple[str, ...]:
     except OSError:
         return ()
     for name in names:
-        number = name.removeprefix("global_step_")
-        if number == name or not number.isdigit() or int(number) >= step:
-            continue
         try:
             state = checkpoints.inspect(directory / name)
-        except OSError:
+        except checkpoints.NoCheckpoint:
             continue
-        if state.complete:
-            found.append((int(number), str(directory / name)))
+        if state.complete and state.step < step:
+            found.append((state.step, str(directory / name)))
     return tuple(path for _, path in sorted(found, reverse=True))
 
 

@@ -54,7 +54,7 @@ def _complete(plan: RerunPlan, checkpoint: CheckpointFacts) -> PreflightLine:
     name = "complete"
     cure = _earlier(plan, checkpoint)
     if checkpoint.missing:
-        sentence = f"the checkpoint lacks {_names(checkpoint.missing)}"
+        sentence = f"the checkpoint is not whole: {_names(checkpoint.missing)}"
         return _line(name, LineState.FAIL, sentence, (plan.checkpoint,), cure)
     if checkpoint.marker_step is None:
         sentence = "no marker (latest_checkpointed_iteration.txt) says that the checkpoint was written to its end"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from monitor.rerun.environment import RERUN_VARIABLE
 
 if TYPE_CHECKING:
-    from monitor.ledger.store import Ledger, RerunRow
+    from monitor.ledger.rows import RerunRow
+    from monitor.ledger.store import Ledger
 
-ENDED = ("done", "failed", "cancelled")
 FOLDER_NOTE = "ray_folder"
 """File in the rerun's folder that names its Ray's temporary folder."""
 FOLDER_PARENT = "/tmp"
@@ -49,14 +49,14 @@ def under_way(ledger: Ledger, run: str, step: int, label: str) -> tuple[str, ...
     return tuple(
         f"{row.id} (pid {row.pid})"
         for row in ledger.reruns(run)
-        if row.step == step and row.recipe == label and row.status not in ENDED and alive(row)
+        if row.step == step and row.recipe == label and not row.over and alive(row)
     )
 
 
 def settle(ledger: Ledger) -> None:
     """End as `failed` every rerun whose process is gone, and remove what it left running or in /tmp."""
     for row in ledger.reruns():
-        if row.status in ENDED or alive(row):
+        if row.over or alive(row):
             continue
         if row.directory:
             end_leftovers(row.directory)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,8 @@ class EvaluationActor:
         try:
             return self._evaluate(plan)
         except Exception as error:  # Engines and checkpoints are anyone's; the job needs a sentence, whatever it was.
-            print(traceback.format_exc(), file=sys.stderr, flush=True)
+            with plan.log_path.open("a", encoding="utf-8") as log:
+                log.write(traceback.format_exc())
             return {"error": one_line(error), "help": str(getattr(error, "HELP_TEXT", "see the rerun's log"))}
 
     def _evaluate(self, plan: RerunPlan) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from monitor.rerun import claims
 
 if TYPE_CHECKING:
-    from monitor.ledger.store import Ledger, RerunRow
+    from monitor.ledger.rows import RerunRow
+    from monitor.ledger.store import Ledger
 
 POLL_SECONDS = 0.5
 
@@ -23,6 +24,6 @@ def watch_rerun(ledger: Ledger, identity: str, poll: float = POLL_SECONDS) -> It
         if row != last:
             last = row
             yield row
-        if row.status in claims.ENDED:
+        if row.over:
             return
         time.sleep(poll)

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def start(plan: RerunPlan, ledger: Ledger) -> str:
 
 def _spawn(plan: RerunPlan, path: Path, writer: int) -> None:
     with plan.log_path.open("ab") as log:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "monitor.rerun.job", str(path), str(writer)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -66,6 +67,8 @@ def _spawn(plan: RerunPlan, path: Path, writer: int) -> None:
             pass_fds=(writer,),
             start_new_session=True,
         )
+    # Whoever started it may live on: the ended job must not stay as a zombie of theirs.
+    threading.Thread(target=process.wait, name="rerun-reaper", daemon=True).start()
 
 
 def _began(plan: RerunPlan, answer: str) -> str:
@@ -83,7 +86,7 @@ def _began(plan: RerunPlan, answer: str) -> str:
 def cancel(ledger: Ledger, identity: str) -> bool:
     """Ask a rerun that is under way to end as `cancelled`; False where it isn't under way any more."""
     row = ledger.rerun(identity)
-    if row.status in claims.ENDED or not claims.alive(row):
+    if row.over or not claims.alive(row):
         claims.settle(ledger)
         return False
     os.kill(row.pid, signal.SIGTERM)

@@ -56,9 +56,10 @@ def _folder(plan: RerunPlan) -> Iterator[Path]:
 
 @contextmanager
 def _driver(head: RayHead, cancellation: Cancellation) -> Iterator[None]:
+    # Ray reads how to authenticate while it is imported.
+    os.environ.update(head.environment())
     import ray
 
-    os.environ.update(head.environment())
     ray.init(address=head.address, log_to_driver=False, logging_level="warning", namespace="laststep-rerun")
     cancellation.listen()
     try:

@@ -33,4 +33,8 @@ def test_growth_arrival_and_loss_between_two_looks_are_changes() -> None:
 
 
 def test_a_manifest_of_json_lists_equals_one_of_tuples() -> None:
-    assert as_manifest({"a": [3, "ff"], "b": [4, None], "c": [5, ""]}) == {"a": (3, "ff"), "b": (4, None), "c": (5, None)}
+    assert as_manifest({"a": [3, "ff"], "b": [4, None], "c": [5, ""]}) == {
+        "a": (3, "ff"),
+        "b": (4, None),
+        "c": (5, None),
+    }

@@ -11,7 +11,12 @@ from monitor.rerun.environment import RERUN_VARIABLE, child_environment, package
 
 
 def test_nothing_that_leads_to_the_live_cluster_is_inherited() -> None:
-    live = {"RAY_ADDRESS": "10.0.0.1:6379", "RAY_AUTH_TOKEN": "secret", "VERL_FILE_LOGGER_PATH": "/run/log", "HOME": "/h"}
+    live = {
+        "RAY_ADDRESS": "10.0.0.1:6379",
+        "RAY_AUTH_TOKEN": "secret",
+        "VERL_FILE_LOGGER_PATH": "/run/log",
+        "HOME": "/h",
+    }
     kept = child_environment(live, "/state/reruns/x")
     assert not [name for name in kept if name.startswith(("RAY_", "VERL_"))]
     assert (kept["HOME"], kept[RERUN_VARIABLE]) == ("/h", "/state/reruns/x")

@@ -88,7 +88,10 @@ UNSAFE = {
     "output inside the run": ("output-folder", spoiled(out_directory="/run/checkpoints/new")),
     "output around the run": ("output-folder", spoiled(out_directory="/run")),
     "same experiment name": ("experiment-name", spoiled(experiment="demo")),
-    "name of another run": ("experiment-name", spoiled(around=examples.around(taken_experiments=("demo-rerun-step29",)))),
+    "name of another run": (
+        "experiment-name",
+        spoiled(around=examples.around(taken_experiments=("demo-rerun-step29",))),
+    ),
     "a second rerun": ("no-other-rerun", spoiled(around=examples.around(under_way=("r1 (pid 7)",)))),
 }
 
@@ -116,7 +119,9 @@ UNKNOWN = {
     "shards too large to hash": (
         "unchanged",
         False,
-        spoiled(checkpoint=examples.checkpoint(recorded={key: (size, None) for key, (size, _) in examples.MANIFEST.items()})),
+        spoiled(
+            checkpoint=examples.checkpoint(recorded={key: (size, None) for key, (size, _) in examples.MANIFEST.items()})
+        ),
     ),
     "start model gone": ("trained-weights", True, spoiled(weights=examples.weights(start=None, start_error="gone"))),
     "data never hashed, older than the run": ("validation-set", False, spoiled(validation_sha256=None)),
