@@ -1,7 +1,7 @@
 """What the hooks of the run's processes wrote: event lines and progress counters, as facts.
 
-Only files of the run's own processes count (a reused pid has another start time, hence another name). Samples are summed
-over processes. Lines that don't parse are skipped, as the writer allows. Does not ask the responder: `inspection` does.
+Only files of the run's own processes count (a reused pid has another start time, hence another name). Samples are
+summed over processes. Lines that don't parse are skipped, as the writer allows. The responder is asked elsewhere.
 """
 
 from __future__ import annotations

@@ -1,18 +1,94 @@
-"""Processes."""
+"""State of the run's processes: kernel state, CPU time, memory, children, and sockets that lead outside the cluster.
+
+Read on suspicion only, a few milliseconds a process. Threads, tasks and loops are `inspection`'s.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 from monitor.model.snapshot import ProcessState
-from monitor.sources.run_locator import RunProcess
+from monitor.sources import proc
+from monitor.sources.run_processes import RunProcess
+from monitor.sources.sockets import ESTABLISHED, TcpSocket, tcp_sockets
 
 
 def process_state(process: RunProcess, cluster_pids: Iterable[int]) -> ProcessState:
-    """State of one process."""
-    raise NotImplementedError
+    """State of one process; `X` where it is gone."""
+    return process_states([process], cluster_pids)[0]
 
 
 def process_states(processes: Iterable[RunProcess], cluster_pids: Iterable[int]) -> tuple[ProcessState, ...]:
-    """States of several, sockets read once."""
-    raise NotImplementedError
+    """States of several processes; the sockets of the whole cluster are read once."""
+    listed = list(processes)
+    pids = frozenset(cluster_pids) | {process.pid for process in listed}
+    sockets = {pid: tcp_sockets(pid) for pid in pids}
+    inside = {(socket.local_ip, socket.local_port) for found in sockets.values() for socket in found}
+    inside_ports = {socket.local_port for found in sockets.values() for socket in found if _is_wildcard(socket)}
+    table = proc.parents()
+    return tuple(_state(process, sockets.get(process.pid, ()), inside, inside_ports, table, pids) for process in listed)
+
+
+def _state(
+    process: RunProcess,
+    sockets: Iterable[TcpSocket],
+    inside: set[tuple[str, int]],
+    inside_ports: set[int],
+    table: dict[int, int],
+    cluster_pids: frozenset[int],
+) -> ProcessState:
+    known = ProcessState(
+        process.pid,
+        0.0,
+        "",
+        process.role,
+        process.label,
+        "X",
+        actor_id=process.actor_id,
+        worker_id=process.worker_id,
+        node_id=process.node_id,
+    )
+    fields = proc.stat_fields(process.pid)
+    if len(fields) < 22:
+        return known
+    tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    outside = {
+        f"{socket.remote_ip}:{socket.remote_port}"
+        for socket in sockets
+        if socket.state == ESTABLISHED and not _is_inside(socket, inside, inside_ports)
+    }
+    return replace(
+        known,
+        started_at=_boot_time() + int(fields[19]) / tick,
+        command=proc.title(process.pid),
+        state=fields[0],
+        cpu_seconds=(int(fields[11]) + int(fields[12])) / tick,
+        rss_bytes=int(fields[21]) * page,
+        # Ray's own daemons under a driver that started them are no children of its work.
+        children=proc.descendants(process.pid, table, _daemons(cluster_pids - {process.pid})),
+        outside_connections=tuple(sorted(outside)),
+    )
+
+
+def _daemons(pids: frozenset[int]) -> frozenset[int]:
+    return frozenset(pid for pid in pids if proc.command_name(pid) in ("raylet", "gcs_server"))
+
+
+def _is_wildcard(socket: TcpSocket) -> bool:
+    return socket.local_ip in ("0.0.0.0", "::")
+
+
+def _is_inside(socket: TcpSocket, inside: set[tuple[str, int]], wildcard_ports: set[int]) -> bool:
+    """The peer's end is a socket of the cluster here. A wildcard listener stands for any address of this machine."""
+    peer = (socket.remote_ip, socket.remote_port)
+    return peer in inside or (socket.remote_port in wildcard_ports and socket.remote_ip == socket.local_ip)
+
+
+def _boot_time() -> float:
+    with open("/proc/stat", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("btime "):
+                return float(line.split()[1])
+    return 0.0

@@ -1,40 +1,75 @@
-"""The run inside a Ray cluster."""
+"""The run to watch inside a Ray cluster: its job, trainer, configuration, log and processes.
+
+The newest live job that has a trainer actor. Its name is `<experiment>-<UTC start>`, from the configuration it printed,
+its command line or its hooks; while a young run has told no name yet, it is not located, so that no run gets two names.
+Ended runs are the ledger's.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any, Protocol
 
+from monitor.model.fact import FactKind
 from monitor.model.reading import SourceError
 from monitor.model.run import RunConfig
-from monitor.sources.ray_api import RayApi
+from monitor.model.snapshot import RayActor, RayCall
+from monitor.sources import proc
+from monitor.sources.console import ConsoleSource
+from monitor.sources.hook_files import HookSource
+from monitor.sources.log_tail import LogGone
+from monitor.sources.printed_config import PATHS, absolute, file_log_path
 from monitor.sources.ray_discovery import RayCluster
-from monitor.sources.trainer_profile import TrainerProfile
+from monitor.sources.ray_processes import process_environ
+from monitor.sources.ray_records import RayJob, RayWorker
+from monitor.sources.run_processes import RunProcess, find_processes
+from monitor.sources.trainer_profile import TrainerProfile, load_profile, match_profile, profile_names
+from trainer_hooks import records
+
+__all__ = ["NoRun", "RunLocation", "RunProcess", "RunStarting", "locate"]
+
+NAMING_SECONDS = 60.0
+"""How long a run that has not printed its configuration is left to do so."""
+_CONFIGS: dict[tuple[str, str, float], dict[str, Any]] = {}
+"""Configurations read, by log, job and start: printed once a run, so read once."""
 
 
 class NoRun(SourceError):
     """Ray runs, but no training run is in it."""
 
+    HELP_TEXT = "start the training, or name its Ray: `--address HOST:PORT`"
 
-@dataclass(frozen=True)
-class RunProcess:
-    """A process of the run."""
 
-    pid: int
-    role: str
-    label: str
-    actor_id: str | None = None
-    worker_id: str | None = None
-    node_id: str | None = None
+class RunStarting(NoRun):
+    """A run that has not told its name yet."""
+
+    HELP_TEXT = "wait for its first lines: `laststep watch` does; if it prints elsewhere, say `--log PATH`"
+
+
+class RayQuestions(Protocol):
+    """What is asked of Ray here; `RayApi` answers it."""
+
+    def jobs(self) -> tuple[RayJob, ...]: ...
+    def actors(self) -> tuple[RayActor, ...]: ...
+    def workers(self) -> tuple[RayWorker, ...]: ...
+    def calls(self) -> tuple[RayCall, ...]: ...
 
 
 @dataclass(frozen=True)
 class RunLocation:
-    """Where a run lives."""
+    """Where a run lives and what is known of it at once."""
 
     name: str
     job_id: str
     driver_pid: int | None
+    """None where the driver is on another node or in another PID namespace."""
     started_at: float
     console_log: str | None
     profile: TrainerProfile
@@ -44,7 +79,182 @@ class RunLocation:
 
 
 def locate(
-    cluster: RayCluster, api: RayApi, *, run_directory: Path | None = None, log: Path | None = None
+    cluster: RayCluster,
+    api: RayQuestions,
+    *,
+    run_directory: Path | None = None,
+    log: Path | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> RunLocation:
-    """The newest live run."""
-    raise NotImplementedError
+    """The newest live run. Raises `NoRun`, `RunStarting` and what Ray's API raises."""
+    jobs, actors = api.jobs(), api.actors()
+    job, trainer = _choose(cluster, jobs, actors)
+    names = [actor.class_name for actor in actors if actor.job_id == job.job_id]
+    command = proc.title(job.driver_pid) if job.driver_pid else ""
+    profile = match_profile(names, f"{job.entrypoint}\n{command}")
+    found = find_processes(cluster, profile, job, actors, api.workers(), api.calls)
+    started_at = job.started_at or clock()
+    trainer_process = next((p for p in found.processes if p.actor_id == trainer.actor_id), None)
+    console = log or _console_log(cluster, job, found.driver_pid, trainer_process, run_directory)
+    hooks_dir = _hooks_directory(found.driver_pid)
+    fields = _config(job, profile, console, found.driver_pid, trainer_process, found.processes, hooks_dir)
+    experiment = fields.get("experiment") or _named_on_command_line(command, profile)
+    if experiment is None and clock() - started_at < NAMING_SECONDS:
+        raise RunStarting(f"the run of job {job.job_id} is starting: it has not printed its configuration yet")
+    fields.update(
+        experiment=experiment,
+        driver_pid=found.driver_pid,
+        started_at=started_at,
+        hooks_dir=hooks_dir,
+        console_log=str(console) if console else None,
+    )
+    return RunLocation(
+        run_name(experiment or _entrypoint_name(job.entrypoint), started_at),
+        job.job_id,
+        found.driver_pid,
+        started_at,
+        str(console) if console else None,
+        profile,
+        _run_config(fields),
+        found.processes,
+        found.unseen,
+    )
+
+
+def run_name(experiment: str, started_at: float) -> str:
+    """`<experiment>-<UTC start>`, safe as a file name."""
+    start = datetime.fromtimestamp(started_at, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    return f"{re.sub(r'[^A-Za-z0-9._+=@-]+', '-', experiment).strip('-.') or 'run'}-{start}"
+
+
+def _choose(cluster: RayCluster, jobs: Iterable[RayJob], actors: Iterable[RayActor]) -> tuple[RayJob, RayActor]:
+    """The newest live job with a trainer actor, and that actor (a living one before a dead one)."""
+    profiles = [load_profile(name) for name in profile_names()]
+    live = sorted((job for job in jobs if job.status in ("RUNNING", "PENDING")), key=lambda job: -(job.started_at or 0))
+    for job in live:
+        trainers = [
+            actor
+            for actor in actors
+            if actor.job_id == job.job_id and any(p.is_trainer_actor(actor.class_name) for p in profiles)
+        ]
+        if trainers:
+            return job, min(trainers, key=lambda actor: actor.state == "DEAD")
+    if live:
+        names = ", ".join(f"{job.job_id} ({job.entrypoint[:60] or 'no entry point'})" for job in live[:5])
+        raise NoRun(f"the Ray at {cluster.gcs_address} has no job with a trainer: {names}")
+    raise NoRun(f"the Ray at {cluster.gcs_address} has no live job")
+
+
+def _console_log(
+    cluster: RayCluster, job: RayJob, driver_pid: int | None, trainer: RunProcess | None, run_directory: Path | None
+) -> Path | None:
+    """Where the driver prints to; else Ray's file of the submission or of the trainer's worker."""
+    candidates: list[Path] = []
+    output = proc.output_file(driver_pid) if driver_pid else None
+    if output:
+        candidates.append(Path(output))
+    if run_directory is not None:
+        candidates.append(run_directory / "console.log")
+    if cluster.session_dir is not None:
+        logs = cluster.session_dir / "logs"
+        if job.submission_id:
+            candidates.append(logs / f"job-driver-{job.submission_id}.log")
+        if trainer is not None and trainer.worker_id:
+            candidates.append(logs / f"worker-{trainer.worker_id}-{job.job_id}-{trainer.pid}.out")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _hooks_directory(driver_pid: int | None) -> str:
+    """The hooks' folder as the run's own environment names it."""
+    own = process_environ(driver_pid).get(records.DIRECTORY_VARIABLE, "") if driver_pid else ""
+    return os.path.join(own, "hooks") if own else records.hooks_directory()
+
+
+def _config(
+    job: RayJob,
+    profile: TrainerProfile,
+    console: Path | None,
+    driver_pid: int | None,
+    trainer: RunProcess | None,
+    processes: Iterable[RunProcess],
+    hooks_dir: str,
+) -> dict[str, Any]:
+    """Fields of `RunConfig`: what the hooks recorded, over it what was printed."""
+    key = (str(console), job.job_id, job.started_at or 0.0)
+    if key in _CONFIGS:
+        return dict(_CONFIGS[key])
+    folders = [
+        proc.working_folder(pid) for pid in ([trainer.pid] if trainer else []) + ([driver_pid] if driver_pid else [])
+    ]
+    bases = [Path(folder) for folder in folders if folder]
+    fields: dict[str, Any] = {"trainer": profile.name}
+    pids = [process.pid for process in processes]
+    for fact in _quietly(lambda: HookSource(hooks_dir, lambda: pids).poll(time.time())):
+        if fact.kind is FactKind.RUN_CONFIG:
+            fields.update(fact.data)
+    source = ConsoleSource(console, profile) if console else None
+    if source is not None:
+        for fact in _quietly(lambda: source.poll(time.time())):
+            if fact.kind is FactKind.RUN_CONFIG:
+                fields.update(fact.data)
+        source.close()
+        config = source.printed_config
+        if config is not None:
+            environ = process_environ(trainer.pid) if trainer else process_environ(driver_pid or 0)
+            fields.update(_from_printed(config, profile, bases, environ))
+            _remember(key, fields)
+    return fields
+
+
+def _from_printed(
+    config: dict[str, Any], profile: TrainerProfile, bases: list[Path], environ: dict[str, str]
+) -> dict[str, Any]:
+    from monitor.sources.printed_config import config_fields
+
+    base = bases[0] if bases else None
+    fields = config_fields(config, profile, base)
+    if base is None:
+        return fields
+    for name in PATHS & set(fields):
+        # Ray workers usually share the driver's folder; where they don't, what exists decides.
+        relative = os.path.relpath(fields[name], base)
+        others = [absolute(relative, other) for other in bases[1:]]
+        fields[name] = next((path for path in [fields[name], *others] if os.path.exists(path)), fields[name])
+    file_log = file_log_path(config, profile, environ, base)
+    if file_log is not None:
+        fields["file_log"] = file_log
+    return fields
+
+
+def _remember(key: tuple[str, str, float], fields: dict[str, Any]) -> None:
+    if len(_CONFIGS) >= 16:
+        _CONFIGS.clear()
+    _CONFIGS[key] = dict(fields)
+
+
+def _quietly(poll: Callable[[], list[Any]]) -> list[Any]:
+    """A log or a hooks' folder that can't be read is the pollers' to report; the run is located without it."""
+    try:
+        return poll()
+    except (LogGone, SourceError, OSError):
+        return []
+
+
+def _named_on_command_line(command: str, profile: TrainerProfile) -> str | None:
+    """`trainer.experiment_name=NAME` as Hydra takes it."""
+    key = profile.config_keys.get("experiment")
+    match = re.search(rf"(?:^|\s)\+*{re.escape(key)}=(['\"]?)([^\s'\"]+)\1(?:\s|$)", command) if key else None
+    return match.group(2) if match else None
+
+
+def _entrypoint_name(entrypoint: str) -> str:
+    """`main_ppo` out of `python3 -m verl.trainer.main_ppo a=b`."""
+    for word in entrypoint.split()[1:]:
+        if not word.startswith("-"):
+            return os.path.basename(word).removesuffix(".py").rpartition(".")[2]
+    return "run"
+
+
+def _run_config(fields: dict[str, Any]) -> RunConfig:
+    known = {field.name for field in dataclasses.fields(RunConfig)}
+    return RunConfig(**{name: value for name, value in fields.items() if name in known})
