@@ -47,7 +47,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("top", ("home", "g"), "top", "to the start", shown_as="Home g", in_footer=False),
     Action("bottom", ("end", "G"), "bottom", "to the end; the log follows again", shown_as="End G", in_footer=False),
-    Action("back", ("escape",), "back", "leave what is open, then back to the run", shown_as="Esc"),
+    Action("leave", ("escape",), "back", "leave what is open, then back to the run", shown_as="Esc"),
     Action("help", ("question_mark",), "help", "all keys", shown_as="?"),
     Action("quit", ("q", "ctrl+c"), "quit", "leave; the watch and the run go on", shown_as="q"),
 )
@@ -65,5 +65,5 @@ def footer(view: str, *, read_only: bool) -> tuple[Action, ...]:
         for action in actions(read_only=read_only)
         if action.in_footer
         and (not action.views or view in action.views)
-        and not (action.name == "back" and view == "run")
+        and not (action.name == "leave" and view == "run")
     )

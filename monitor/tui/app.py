@@ -1,4 +1,4 @@
-"""The way into the dashboard: say at once that it opens, read the ledger while textual is imported, return an exit code.
+"""The way into the dashboard: say that it opens, read the ledger while textual is imported, return an exit code.
 
 Imports nothing heavy at module level, so that the first line is on the screen within the time of a Python start.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = False) -> int:
-    """Show the dashboard of `run` (None: the newest live one) until a key, a signal or the loss of the terminal ends it."""
+    """Show the dashboard of `run` (None: the newest live one) until a key, a signal or a lost terminal ends it."""
     sys.stderr.write(f"laststep: opening the dashboard of {run or 'the newest run'} …\n")
     sys.stderr.flush()
     from monitor.tui.dashboard import Dashboard

@@ -72,7 +72,7 @@ def _cut(content: Line, width: int) -> Line:
 
 
 def wrap(text: str, width: int, style: str = "text", *, indent: str = "", first: Line = ()) -> list[Line]:
-    """`text` broken at spaces into lines of at most `width` cells; the first starts with `first`, the rest with `indent`."""
+    """`text` broken at spaces into lines of at most `width` cells, the first after `first`, the rest after `indent`."""
     lines: list[Line] = []
     head: Line = first
     current = ""

@@ -29,7 +29,7 @@ CODES = {
 
 
 def end_on_signals(loop: asyncio.AbstractEventLoop, leave: Callable[[int], None]) -> None:
-    """On SIGTERM, SIGHUP and SIGINT, `leave(exit code)` in the loop; a loop that can't restore is ended all the same."""
+    """On SIGTERM, SIGHUP and SIGINT, `leave(exit code)` in the loop; a loop that can't leave is ended all the same."""
 
     def end(code: ExitCode) -> None:
         end_later(int(code))

@@ -1,7 +1,7 @@
 """The end of a log file as clean lines, read again only when the file has changed.
 
-Reads at most `MOST_BYTES` from the end, whatever the file's size, and never waits: a pipe or a device in the log's place
-is refused. A torn last line is shown as far as it goes. Following, filtering and searching a whole log is not done here.
+Reads at most `MOST_BYTES` from the end, whatever the file's size, and never waits: a pipe or a device in the log's
+place is refused. A torn last line is shown as far as it goes. Does not search a whole log.
 """
 
 from __future__ import annotations

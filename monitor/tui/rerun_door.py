@@ -1,6 +1,6 @@
-"""The door to reruns: plan with preflight, launch. The dashboard knows this shape only; the real one opens the ledger anew.
+"""The door to reruns: plan with preflight, and launch. The dashboard knows this shape only.
 
-Each call may take seconds (checkpoints are hashed), so the dashboard calls it from a thread. A fake stands in for tests.
+Each call may take seconds (checkpoints are hashed), so the dashboard calls it from a thread. Tests have a fake.
 """
 
 from __future__ import annotations

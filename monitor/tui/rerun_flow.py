@@ -1,4 +1,4 @@
-"""A rerun as the dashboard goes through it: asked, planned, confirmed, launched. Pure values; who acts is `dashboard.py`.
+"""A rerun as the dashboard goes through it: asked, planned, confirmed, launched. Pure; who acts is `dashboard.py`.
 
 The confirmation is the run's whole name, typed: nothing that Enter alone, or a key held down, can give.
 """

@@ -1,4 +1,4 @@
-"""All that the screens show, read from the ledger at one moment: one frozen value from the reading thread to the screen.
+"""All that the screens show, read from the ledger at one moment: one frozen value from thread to screen.
 
 Covers the shapes only; reading is `ledger_reader.py`, drawing is `screens/`. Text in it is already clean.
 """

@@ -1,7 +1,7 @@
 """Sections of a screen, and how they share the rows there are: each gets its least first, then what it can use.
 
-Pure. A section that is cut says how many lines are left out; one that has no room for its least is left out whole,
-the last ones first.
+Pure. A section that is cut says in its title how many lines are left out; one that has no room for its least is left
+out whole, the last ones by rank first.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.tui.cells import Line, line, rule, span
+from monitor.tui.cells import Line, fit, rule, span
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Section:
     note: str = ""
     grows: bool = False
     """Takes the rows that are left over: the log."""
+    prose: bool = False
+    """Its lines are one text: a cut is marked at the end of the last line."""
 
     @property
     def full(self) -> int:
@@ -38,12 +40,15 @@ def pack(sections: Sequence[Section], width: int, height: int) -> list[Line]:
     packed: list[Line] = []
     for section, given in zip(shown, rows):
         if given >= 2:
-            packed.append(rule(section.title, width, section.note))
-            packed += _cut(section, given - 1)
+            hidden = 0 if section.grows else max(section.full - given, 0)
+            note = f"{section.note}; {hidden} more" if section.note and hidden else section.note
+            packed.append(rule(section.title, width, note or (f"{hidden} more" if hidden else "")))
+            packed += _cut(section, given - 1, width)
     return packed
 
 
 def _share(sections: Sequence[Section], height: int) -> list[int]:
+    """Rows of each: the least of each in order of rank, then one more each in turn, then the rest to what grows."""
     rows = [0] * len(sections)
     left = height
     order = sorted(range(len(sections)), key=lambda index: (sections[index].rank, index))
@@ -52,11 +57,12 @@ def _share(sections: Sequence[Section], height: int) -> list[int]:
         if least <= left:
             rows[index] = least
             left -= least
-    for index in order:
-        if rows[index] and not sections[index].grows:
-            more = min(sections[index].full - rows[index], left)
-            rows[index] += more
-            left -= more
+    hungry = [index for index in order if rows[index] and not sections[index].grows]
+    while left and hungry:
+        hungry = [index for index in hungry if rows[index] < sections[index].full]
+        for index in hungry[:left]:
+            rows[index] += 1
+            left -= 1
     for index in order:
         if rows[index] and sections[index].grows:
             more = min(sections[index].full - rows[index], left)
@@ -65,12 +71,12 @@ def _share(sections: Sequence[Section], height: int) -> list[int]:
     return rows
 
 
-def _cut(section: Section, rows: int) -> list[Line]:
+def _cut(section: Section, rows: int, width: int) -> list[Line]:
     if len(section.lines) <= rows:
         return list(section.lines)
     if section.grows:
         return list(section.lines[-rows:])
-    if rows == 1:
-        return [section.lines[0]]
-    hidden = len(section.lines) - rows + 1
-    return [*section.lines[: rows - 1], line(span(f" … {hidden} more with a taller terminal", "faint"))]
+    if section.prose:
+        last = fit(section.lines[rows - 1], width - 2)
+        return [*section.lines[: rows - 1], (*last, span("…", "dim"))]
+    return list(section.lines[:rows])

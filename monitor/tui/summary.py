@@ -1,4 +1,4 @@
-"""The first glance, pure: is it alive, how far is it, can the score be trusted. Each answer is a state, a word and a sentence.
+"""The first glance, pure: is it alive, how far is it, can the score be trusted. A state, a word, a sentence each.
 
 A silent watch makes every answer that depends on it unknown: an old "healthy" is no news of now.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from monitor.model.finding import VerdictWord
+from monitor.model.finding import Verdict, VerdictWord
 from monitor.model.run import PhaseSpan
 from monitor.model.score import Score, Standing
 from monitor.tui import wording
@@ -53,8 +53,7 @@ def alive(data: ScreenData) -> Answer:
     verdict = live.verdict
     reason = verdict.reasons[0] if verdict.reasons else ""
     if verdict.word is VerdictWord.HANG:
-        sentence = verdict.findings[0].sentence if verdict.findings else reason
-        return Answer("bad", "HANG", f"nothing moved for {_silence(data)}: {sentence}")
+        return Answer("bad", "HANG", f"nothing moved for {_silence(data)}; {_cause(verdict) or reason}")
     if verdict.word is VerdictWord.ENDED:
         return _ended(data, live)
     if verdict.word is VerdictWord.STALL:
@@ -62,6 +61,15 @@ def alive(data: ScreenData) -> Answer:
     if verdict.word is VerdictWord.UNKNOWN:
         return Answer("unknown", "unknown", reason or f"nothing moved for {_silence(data)}")
     return Answer("ok", "healthy", f"last progress {_last_progress(data, live)}")
+
+
+def _cause(verdict: Verdict) -> str:
+    """The finding in a few words; its sentence stands in the findings."""
+    if not verdict.findings:
+        return ""
+    finding = verdict.findings[0]
+    who = finding.culprit.process or finding.culprit.actor
+    return f"{finding.hang_class}{', proved' if finding.proved else ''}{f', in {who}' if who else ''}"
 
 
 def _ended(data: ScreenData, live: Live) -> Answer:

@@ -46,13 +46,14 @@ def tabs(data: ScreenData, view: str, width: int, rerun_note: str = "") -> Line:
     by_view = dict(zip(VIEWS, ACTIONS))
     for name in VIEWS:
         action = by_view[name]
-        look = "tab-here" if name == view else "tab"
-        parts.append(Span(f" {action.keys[0]} {action.label}{notes.get(name, '')} ", look, _click(action)))
+        left, right, look = ("[", "]", "tab-here") if name == view else (" ", " ", "tab")
+        label = f"{left}{action.keys[0]} {action.label}{notes.get(name, '')}{right}"
+        parts.append(Span(label, look, _click(action)))
     watching = summary.watch(data)
     look = {"ok": "band-ok", "bad": "band-bad", "info": "band-dim"}.get(watching.state, "band-warn")
-    right = Span(f"{SIGNS[watching.state]} {watching.word} ", look)
-    gap = width - width_of(tuple(parts)) - width_of((right,))
-    return (*parts, Span(" " * max(gap, 1), "band"), right)
+    told = Span(f"{SIGNS[watching.state]} {watching.word} ", look)
+    gap = width - width_of(tuple(parts)) - width_of((told,))
+    return (*parts, Span(" " * max(gap, 1), "band"), told)
 
 
 def _click(action: Action) -> str:

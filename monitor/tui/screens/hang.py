@@ -1,4 +1,4 @@
-"""The Hang screen: the finding in a sentence, the chain of waits from the driver to the culprit, the evidence, the way out.
+"""The Hang screen: the finding in a sentence, the chain of waits from driver to culprit, the evidence, the way out.
 
 Without a finding it says what is known instead, and what was found earlier. Stacks of all processes are in the bundle.
 """
@@ -46,7 +46,7 @@ def _nothing(data: ScreenData, width: int) -> list[Line]:
         for reason in verdict.reasons[1:]:
             block += sentence("info", reason, width)
     elif answer.state == "ok":
-        block += ["", *wrap("Nothing holds the run up.", width - 4, "dim", first=(Span("   "),))][1:]
+        block += wrap("Nothing holds the run up.", width - 4, "dim", first=(Span("   "),))
     return [*block, ()]
 
 
@@ -97,11 +97,16 @@ def _chain(chain: tuple[WaitLink, ...], width: int) -> list[Line]:
         return []
     block = [rule("who waits for whom", width)]
     previous = ""
+    seen: set[str] = set()
     for link in chain:
         if link.waiter != previous:
             block += wrap(link.waiter, width - 4, "strong", first=(span("   "),), indent="   ")
         block += wrap(link.why, width - 10, "dim", first=(span("    │ ", "rule"),), indent="    │ ")
-        block += wrap(link.waits_for, width - 8, "strong", first=(span("    └▸ ", "bad"),), indent="       ")
+        seen.add(link.waiter)
+        again = "  ↺ a cycle" if link.waits_for in seen else ""
+        block += wrap(
+            f"{link.waits_for}{again}", width - 8, "strong", first=(span("    └▸ ", "bad"),), indent="       "
+        )
         previous = link.waits_for
     return [*block, ()]
 

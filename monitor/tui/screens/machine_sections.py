@@ -1,4 +1,4 @@
-"""Sections of the Run screen about the machine: GPUs by the role that owns them, processes, event loops, silent sources."""
+"""Sections of the Run screen about the machine: GPUs by the role that owns them, processes, loops, silent sources."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def gpus(data: ScreenData, width: int, rank: int) -> Section:
     if live.gpus is None or (live.gpus.value is None and live.gpus.unknown is None):
         return Section("gpus", (line(span("   not read yet", "dim")),), rank=rank)
     if live.gpus.unknown is not None:
-        return Section("gpus", tuple(unknown(live.gpus.unknown, data.now, width)), least=1, rank=rank)
+        return Section("gpus", tuple(unknown(live.gpus.unknown, data.now, width)), least=1, rank=rank, prose=True)
     roles = {process.pid: process.role for process in live.processes}
     grouped: dict[str, list[GpuReading]] = {}
     for gpu in live.gpus.value or ():
@@ -83,15 +83,15 @@ def processes(data: ScreenData, width: int, rank: int) -> Section:
 def _process_row(process: ProcessRow, width: int) -> Line:
     state, word = STATES.get(process.state, ("unknown", "unknown"))
     sign = SIGNS.get(state, " ") if state in ("bad", "warn", "unknown") else " "
-    room = max(width - 43, 14)
+    room = max(width - 34, 14)
     label = process.label or f"{process.role} (pid {process.pid})"
     label = label if len(label) <= room else label[: room - 1] + "…"
     cpu = "? %" if process.cpu_percent is None else f"{5 * round(process.cpu_percent / 5)} %"
     look = state if state in ("bad", "warn") else "dim"
     return line(
         span(f" {label:<{room}} ", "text"),
-        span(f"{sign} {word:<9} ", look),
-        span(f"{cpu:>6}  {wording.size(process.rss_bytes):>9}", "number"),
+        span(f"{sign} {word:<9}", look),
+        span(f"{cpu:>7}  {wording.size(process.rss_bytes):>9}", "number"),
     )
 
 
@@ -107,7 +107,7 @@ def loops(data: ScreenData, width: int, rank: int) -> Section:
 
 
 def _loop_row(loop: LoopRow, width: int) -> Line:
-    room = max(width - 43, 14)
+    room = max(width - 40, 14)
     name = loop.process if len(loop.process) <= room else loop.process[: room - 1] + "…"
     blocked = loop.blocked_seconds or 0.0
     if blocked >= BLOCKED_SECONDS:

@@ -1,4 +1,4 @@
-"""The Rerun screen: the plan, every preflight line, the typed confirmation, live progress, and the proofs at the end."""
+"""The Rerun screen: the plan, every preflight line, the typed confirmation, progress, and the proofs at the end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _planned(flow: RerunFlow, planned: PlannedRerun, width: int) -> list[Line]:
         block += sentence("info", "its process starts and looks at everything once more", width, head="launching …")
     elif failed:
         count = wording.count(len(failed), "line")
-        block += sentence("bad", f"{count} of preflight fail; nothing is started", width, head="refused")
+        block += sentence("bad", f"preflight fails on {count}; nothing is started", width, head="refused")
     else:
         block += sentence("warn", "type the run's name below; nothing runs before that", width, head="launch?")
     block.append(())

@@ -1,4 +1,4 @@
-"""The Run screen: three answers first (alive, how far, trustworthy), then what they rest on, as much as there is room for.
+"""The Run screen: three answers first (alive, how far, trustworthy), then what they rest on, as room allows.
 
 Layout only; the sections are in `run_sections.py` and `machine_sections.py`. Wider terminals set them in columns.
 """
@@ -63,6 +63,7 @@ def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
     blocks = [
         sections.validation(data, width, rank=0),
         sections.findings(data, width, rank=1),
+        sections.checkpoints(data, rank=7),
         sections.phases(data, width, rank=3),
         machine.gpus(data, width, rank=4),
         machine.processes(data, width, rank=5),
@@ -84,7 +85,11 @@ def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
         sections.validation(data, each, rank=0),
         sections.curve(data, each, curve_rows, rank=2),
     ]
-    work = [sections.findings(data, each, rank=1), sections.phases(data, each, rank=2)]
+    work = [
+        sections.findings(data, each, rank=1),
+        sections.phases(data, each, rank=2),
+        sections.checkpoints(data, rank=3),
+    ]
     hardware = [
         machine.gpus(data, last, rank=1),
         machine.processes(data, last, rank=2),

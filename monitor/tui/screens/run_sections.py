@@ -46,9 +46,9 @@ def _under_way(live: Live, item: Validation, now: float, width: int) -> list[Lin
             line(span(name, "strong"), span("? ", "unknown"), span(f"? / {item.total or '?'} samples; {why}", "dim"))
         ]
     share = item.done / item.total
-    bar_width = max(8, min(28, width - 52))
+    bar_width = max(8, min(30, width - 58))
     filled, rest = charts.bar(share, bar_width)
-    numbers = f" {item.done}/{item.total} samples  {share * 100:.0f} %"
+    numbers = f" {item.done}/{item.total} samples" + (f"  {share * 100:.0f} %" if width >= 76 else "")
     rate = _rate(live, item, now)
     parts = [span(name, "strong"), span(filled, "bar"), span(rest, "bar-back"), span(numbers, "number")]
     if rate:
@@ -157,6 +157,19 @@ def _phase_row(live: Live, name: str, items: list[PhaseSpan], now: float, width:
 def _median(items: list[PhaseSpan]) -> float:
     ordered = sorted(item.seconds or 0.0 for item in items)
     return ordered[len(ordered) // 2]
+
+
+def checkpoints(data: ScreenData, rank: int) -> Section:
+    """What weights lie on disk: what a rerun could start from. Newest first."""
+    live = data.live
+    rows: list[Line] = []
+    for item in sorted(live.run.checkpoints if live else (), key=lambda item: -item.step):
+        state, word = ("ok", "complete") if item.complete else ("warn", "incomplete")
+        when = f"  {wording.ago(data.now - item.at)}" if item.at else ""
+        rows.append(
+            line(span(f" step {item.step:<5}", "dim"), span(f"{SIGNS[state]} {word}", state), span(when, "dim"))
+        )
+    return Section("checkpoints", tuple(rows), least=1, rank=rank)
 
 
 def findings(data: ScreenData, width: int, rank: int) -> Section:

@@ -51,7 +51,7 @@ def _run_row(run: RunRow, data: ScreenData, width: int) -> Line:
 
 def _score_row(score: Score, now: float, width: int) -> Line:
     provenance = score.provenance
-    standing = fit(tuple(standing_spans(score.standing)), 24 if width < 110 else 30)
+    standing = fit(tuple(standing_spans(score.standing)), _standing_width(width))
     counted = f"{provenance.rows}/{provenance.rows_expected or '?'}" if provenance.rows is not None else "? rows"
     parts: list[Span | str] = [
         span(f"   {score.step:>6}  ", "dim"),
@@ -67,6 +67,10 @@ def _score_row(score: Score, now: float, width: int) -> Line:
     return line(*parts)
 
 
+def _standing_width(width: int) -> int:
+    return 24 if width < 110 else 30
+
+
 def lines(data: ScreenData, room: Room, cursor: int, pattern: re.Pattern[str] | None) -> list[Line]:
     """The table around the cursor, and below it why the selected row stands or does not."""
     table = rows(data, room.width, pattern)
@@ -74,7 +78,8 @@ def lines(data: ScreenData, room: Room, cursor: int, pattern: re.Pattern[str] | 
         return empty("No score matches." if pattern else "The ledger holds no score yet.", room.width)
     cursor = min(max(cursor, 0), len(table) - 1)
     detail = _detail(table[cursor], data, room.width)[: max(room.height // 2 - 1, 3)]
-    head = line(span(f"   {'step':>6}  {'value':<6}  {'standing':<24 if room.width < 110 else 30} ", "dim"))
+    words = f"{'standing':<{_standing_width(room.width)}}"
+    head = line(span(f"   {'step':>6}  {'value':<6}  {words} ", "dim"))
     head = (*head, span(f"{'source':<9} {'samples':>9}  quantization", "dim"))
     space = room.height - len(detail) - 1
     first = min(max(cursor - space // 2, 0), max(len(table) - space, 0))

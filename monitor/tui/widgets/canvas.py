@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -22,6 +23,9 @@ class Canvas(Widget, can_focus=False):
     """Rows of styled text."""
 
     DEFAULT_CSS = "Canvas { width: 1fr; height: 1fr; }"
+
+    class Resized(Message):
+        """The canvas has another size; its lines may be for the old one."""
 
     def __init__(self, *, id: str, base: str = "text") -> None:
         super().__init__(id=id)
@@ -40,6 +44,10 @@ class Canvas(Widget, can_focus=False):
         self._lines = list(lines)
         self.refresh(*[Region(0, row, self.size.width, 1) for row in changed if row < self.size.height])
         return len(changed)
+
+    def on_resize(self) -> None:
+        """Ask for lines of the new size."""
+        self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
         """Row `y`, exactly as wide as the widget."""
