@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from monitor.ledger.rows import FindingRow, RerunRow
 from monitor.model.finding import Finding
 from monitor.model.score import Score, Standing
 from monitor.tui.live import Live
@@ -25,38 +26,6 @@ class RunRow:
     ended_how: str | None = None
     standing: tuple[Standing, ...] = ()
     reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class FindingRow:
-    """A finding that the ledger keeps; `withdrawn_at` set where the run moved again."""
-
-    finding: Finding
-    at: float
-    withdrawn_at: float | None = None
-    bundle: str | None = None
-
-
-@dataclass(frozen=True)
-class RerunRow:
-    """A rerun that the ledger keeps. `status`: the rerun's own word; `done` and `failed` are its ends."""
-
-    identity: str
-    run: str
-    step: int
-    recipe: str
-    status: str
-    done: int = 0
-    total: int = 0
-    error: str = ""
-    started_at: float | None = None
-    ended_at: float | None = None
-    pid: int | None = None
-
-    @property
-    def over(self) -> bool:
-        """True where it has ended, one way or the other."""
-        return self.status in ("done", "failed")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from monitor.ledger.rows import RerunRow
 from monitor.model.finding import Verdict, VerdictWord
 from monitor.model.run import PhaseSpan
 from monitor.model.score import Score, Standing
 from monitor.tui import wording
 from monitor.tui.live import Live
-from monitor.tui.screen_data import RerunRow, ScreenData
+from monitor.tui.screen_data import ScreenData
 
 SILENT_SECONDS = 10.0
 """A watch writes once a second; a tick may last some seconds while it takes snapshots."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from monitor.ledger.rows import RerunRow
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding, Verdict, VerdictWord, WaitLink
 from monitor.model.json_form import to_json
@@ -13,7 +14,7 @@ from monitor.model.run import Checkpoint, GpuReading, PhaseSpan, Progress, RunCo
 from monitor.model.score import Provenance, Score, Standing
 from monitor.tui.live import parse
 from monitor.tui.rerun_door import CheckLine, PlannedRerun
-from monitor.tui.screen_data import RerunRow, RunRow, ScreenData
+from monitor.tui.screen_data import RunRow, ScreenData
 
 NOW = 1_800_000_000.0
 RUN = "grpo-arithmetic-20270115T075800Z"
@@ -194,9 +195,16 @@ def hanging(**changes: Any) -> ScreenData:
 OLDER = RunRow("grpo-arithmetic-20270114T101500Z", NOW - 90_000, "demo", 29, 29, NOW - 89_900, "finished")
 
 
+def rerun_row(status: str, done: int | None, ended_at: float | None = None, error: str = "") -> RerunRow:
+    """A rerun of the final score."""
+    return RerunRow(
+        "r1", RUN, 29, "mxfp4_w4a4", status, 5120, NOW - 40, 991, done, 256, error, None, NOW - 40, ended_at
+    )
+
+
 def reran(**changes: Any) -> ScreenData:
     """The hanging run after its rerun."""
-    row = RerunRow("r1", RUN, 29, "mxfp4_w4a4", "done", 256, 256, "", NOW - 40, NOW - 12, 5120)
+    row = rerun_row("done", 256, NOW - 12)
     return replace(hanging(scores=(*scores(), valid_score()), reruns=(row,)), **changes)
 
 

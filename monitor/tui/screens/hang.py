@@ -5,11 +5,12 @@ Without a finding it says what is known instead, and what was found earlier. Sta
 
 from __future__ import annotations
 
+from monitor.ledger.rows import FindingRow
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding, VerdictWord, WaitLink
 from monitor.tui import summary, wording
 from monitor.tui.cells import Line, Span, columns, line, rule, span, wrap
-from monitor.tui.screen_data import FindingRow, ScreenData
+from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens import machine_sections
 from monitor.tui.screens.common import Room, empty, sentence
 from monitor.tui.sections import pack
@@ -134,6 +135,6 @@ def _earlier(row: FindingRow, now: float) -> Line:
     over = wording.ago(now - row.withdrawn_at) if row.withdrawn_at else "?"
     parts = (
         span(f" {SIGNS['info']} {row.finding.hang_class} ", "text"),
-        span(f"{word} {wording.ago(now - row.at)}", "dim"),
+        span(f"{word} {wording.ago(now - row.found_at)}", "dim"),
     )
     return line(*parts, span(f", withdrawn {over}", "dim"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from monitor.ledger.rows import RerunRow
 from monitor.model.score import Score, Standing
 from monitor.tui import charts, summary, wording
 from monitor.tui.cells import Line, Span, line, rule, span, wrap
 from monitor.tui.rerun_door import FAIL, PASS, CheckLine, PlannedRerun
 from monitor.tui.rerun_flow import RerunFlow, Stage
-from monitor.tui.screen_data import RerunRow, ScreenData
+from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import Room, empty, sentence, standing_spans
 
 STATES = {PASS: "ok", FAIL: "bad"}
@@ -92,7 +93,7 @@ def _rerun(row: RerunRow, data: ScreenData, width: int) -> list[Line]:
     took = f" after {wording.exact(row.ended_at - row.started_at)}" if row.started_at and row.ended_at else ""
     if row.status != "done":
         return [*block, *sentence("bad", row.error or "it said nothing", width, head=f"{row.status}{took}")]
-    score = next((item for item in data.scores if item.provenance.rerun_id == row.identity), None)
+    score = next((item for item in data.scores if item.provenance.rerun_id == row.id), None)
     if score is None:
         return [*block, *sentence("unknown", f"done{took}, but its score is not in the ledger", width)]
     return [*block, *_proofs(score, took, width)]

@@ -186,7 +186,7 @@ def findings(data: ScreenData, width: int, rank: int) -> Section:
             over = f", withdrawn {wording.ago(data.now - row.withdrawn_at)}" if row.withdrawn_at else ""
             parts = (
                 span(f" {SIGNS['info']} {row.finding.hang_class} ", "dim"),
-                f"{wording.ago(data.now - row.at)}{over}",
+                f"{wording.ago(data.now - row.found_at)}{over}",
             )
             rows.append(line(*parts))
     note = "2 shows all of it" if now else ""
