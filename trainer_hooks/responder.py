@@ -41,6 +41,11 @@ def start() -> None:
     with _lock:
         if _responder is None:
             _responder = Responder()
+            # Here and not in the thread: a fork that falls into the thread's first moments would inherit the socket.
+            try:
+                _responder.listen()
+            except Exception as error:
+                recorder.get().failed("responder", error)
             # Signals are the trainer's: the thread inherits a mask that lets none be delivered to it.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             try:
@@ -110,10 +115,6 @@ class Responder:
 
     def _run(self) -> None:
         mine = recorder.get()
-        try:
-            self._listen()
-        except Exception as error:
-            mine.failed("responder", error)
         beat_at = time.monotonic()
         while not self._stopping:
             try:
@@ -133,7 +134,8 @@ class Responder:
         if known:
             mine.process(**known)
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """Make the socket. OSError where that can't be done."""
         path = recorder.get().socket_path()
         if path is None:
             raise FileNotFoundError(2, "there is no folder for the socket")

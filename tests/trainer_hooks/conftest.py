@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trainer_hooks import recorder, records
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -43,3 +53,59 @@ def read_counters(path: Path) -> dict[str, tuple[int, float]]:
         if name.strip(b"\0"):
             found[name.strip(b"\0").decode()] = (value, at)
     return found
+
+
+@dataclass
+class Hooked:
+    """A process of the test with the hooks in it."""
+
+    process: subprocess.Popen[str]
+    hooks: Path
+
+    def socket(self) -> Path:
+        """Where its responder listens."""
+        return self.hooks / (records.stem(self.process.pid, records.start_ticks(self.process.pid)) + ".sock")
+
+    def ask(self, question: bytes = records.QUESTION_SNAPSHOT) -> Any:
+        """What its responder answers."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30)
+            client.connect(str(self.socket()))
+            client.sendall(question)
+            received = b"".join(iter(lambda: client.recv(65536), b""))
+        return json.loads(received)
+
+    def read_line(self) -> str:
+        """The next line it prints."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@pytest.fixture
+def hooked(own_folders: Path) -> Iterator[Callable[..., Hooked]]:
+    """Starts a program with the hooks in it, and waits until it says that it is ready."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *, ready: str = "ready") -> Hooked:
+        head = "import trainer_hooks.install\ntrainer_hooks.install.driver()\n"
+        process = subprocess.Popen(
+            [sys.executable, "-c", head + textwrap.dedent(code)],
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        program = Hooked(process, own_folders / "run" / "hooks")
+        if ready:
+            assert program.read_line() == ready
+        return program
+
+    yield start
+    for process in started:
+        # The group is the test's own: the program and what it started or forked.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
