@@ -1,7 +1,7 @@
 """ObjectIDs of ObjectRefs in another process: what a waiting `ray.get` waits for.
 
-Layout of Ray 2.60 and of CPython 3.10 to 3.13 with the GIL: the 28-byte ObjectID lies 32 bytes into an ObjectRef; a list
-keeps its length at 16 and its items at 24. Every id is checked (its job, its index, one type for all refs), so that
+Layout of Ray 2.60 and of CPython 3.10 to 3.13 with the GIL: the 28-byte ObjectID lies 32 bytes into an ObjectRef; a
+list keeps its length at 16, its items at 24. Every id is checked (its job, its index, one type for all refs), so that
 another layout gives "unreadable" and never a wrong id.
 """
 

@@ -1,7 +1,7 @@
-"""py-spy's JSON as threads: whether a thread runs an event loop, how long that loop is blocked, which refs it waits for.
+"""py-spy's JSON as threads: which of them run an event loop, how long it is blocked, and which refs they wait for.
 
-asyncio's own loop tells its age by the local `end_time` of `_run_once` (set when the selector returned; all processes of
-a machine share that clock). uvloop shows no such frame: its thread is known by name or file, its age stays unknown.
+asyncio's own loop tells its age by the local `end_time` of `_run_once` (set when the selector returned; all processes
+of a machine share that clock). uvloop shows no such frame: its thread is known by name or file, its age stays unknown.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from monitor.inspection.kernel_waits import KernelWait, kernel_wait
 from monitor.inspection.object_refs import MOST_REFS, RefsUnreadable, list_items, read_refs
 from monitor.model.snapshot import Frame, ThreadState
 
@@ -30,8 +31,10 @@ def _thread(pid: int, thread: dict[str, Any], now: float) -> ThreadState:
     name = thread.get("thread_name") or ""
     runs_loop, idle, blocked = _loop(name, bool(thread.get("active")), raw, frames, now)
     refs, unreadable = _waiting_refs(pid, raw)
+    thread_id = int(thread.get("os_thread_id") or 0)
+    kernel = kernel_wait(pid, thread_id) if thread_id else KernelWait()
     return ThreadState(
-        thread_id=int(thread.get("os_thread_id") or 0),
+        thread_id=thread_id,
         name=name,
         active=bool(thread.get("active")),
         owns_gil=bool(thread.get("owns_gil")),
@@ -42,6 +45,9 @@ def _thread(pid: int, thread: dict[str, Any], now: float) -> ThreadState:
         loop_idle=idle,
         loop_blocked_seconds=blocked,
         locals_repr=_shown_locals(raw),
+        kernel_wait=kernel.wait,
+        kernel_wait_ends=kernel.ends,
+        cpu_seconds=kernel.cpu_seconds,
     )
 
 
@@ -105,13 +111,6 @@ def _is_ray_wait(frame: dict[str, Any]) -> bool:
 
 
 def _shown_locals(raw: list[dict[str, Any]]) -> dict[str, str]:
-    """Locals of the innermost frame that is neither Ray's nor the standard library's."""
-    for frame in raw:
-        file = str(frame.get("filename", ""))
-        if "/ray/" in file or "/lib/python3" in file or file.startswith("<"):
-            continue
-        shown = {}
-        for local in (frame.get("locals") or [])[:SHOWN_LOCALS]:
-            shown[str(local.get("name"))] = str(local.get("repr"))[:SHOWN_CHARACTERS]
-        return shown
-    return {}
+    """Locals of the innermost frame: a wait's `timeout` stands there."""
+    found = (raw[0].get("locals") or [])[:SHOWN_LOCALS] if raw else []
+    return {str(local.get("name")): str(local.get("repr"))[:SHOWN_CHARACTERS] for local in found}
