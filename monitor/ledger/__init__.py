@@ -1,1 +1,1 @@
-"""The ledger: what is kept of every run (runs, phases, scores, findings, checkpoints, reruns), and what a score may claim."""
+"""The ledger: runs, phases, scores, findings, checkpoints and reruns on disk, and what a score may claim."""
