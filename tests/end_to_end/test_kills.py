@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from tests.end_to_end.command import LASTSTEP, environment, laststep, processes_of
+from tests.pty.terminal import Terminal
 
 pytestmark = [pytest.mark.real, pytest.mark.torch]
 
-PHASES = ("gen", "reward", "old_log_prob", "adv", "update_actor", "save_checkpoint", "update_weights", "testing")
 STEPS = 6
 
 
@@ -34,21 +34,54 @@ def phases_begun(folder: Path) -> list[tuple[int, str]]:
     return [(step, phase) for _, step, phase in sorted(begun)]
 
 
+class Killable(Protocol):
+    """A process that can be killed and waited for."""
+
+    def kill_hard(self) -> None: ...
+
+
 @dataclass
 class Victim:
     """A process of laststep that is killed and started anew."""
 
-    start: Callable[[], subprocess.Popen[bytes]]
-    process: subprocess.Popen[bytes] | None = None
+    start: Callable[[], Killable]
+    process: Killable | None = None
     killed_in: set[str] = field(default_factory=set)
 
     def kill_and_restart(self, phase: str) -> None:
         """kill -9, once in each phase."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
+            self.process.kill_hard()
         self.process = self.start()
         self.killed_in.add(phase)
+
+
+class WatchProcess:
+    """A watch of our own, so that it can be killed by pid."""
+
+    def __init__(self, folder: Path) -> None:
+        with (folder / "watch.log").open("ab") as log:
+            words = [*LASTSTEP, "watch", "--wait", "60"]
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, env=environment())
+
+    def kill_hard(self) -> None:
+        """kill -9, and reap."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class DashboardProcess:
+    """A dashboard in a terminal of its own."""
+
+    def __init__(self) -> None:
+        self.terminal = Terminal(LASTSTEP, environment=environment())
+
+    def kill_hard(self) -> None:
+        """kill -9; the terminal goes with it."""
+        if not self.terminal.ended():
+            self.terminal.kill(signal.SIGKILL)
+        self.terminal.wait_exit()
+        self.terminal.hang_up()
 
 
 @contextlib.contextmanager
@@ -65,12 +98,6 @@ def demo_run(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(timeout=60)
 
 
-def start_watch(folder: Path) -> subprocess.Popen[bytes]:
-    """A watch of our own, so that it can be killed by pid."""
-    with (folder / "watch.log").open("ab") as log:
-        return subprocess.Popen([*LASTSTEP, "watch", "--wait", "60"], stdout=log, stderr=log, env=environment())
-
-
 def kill_through_all_phases(folder: Path, victim: Victim, demo: subprocess.Popen[bytes]) -> None:
     """Kill at the first sight of each phase, until the run has ended."""
     while demo.poll() is None:
@@ -81,13 +108,14 @@ def kill_through_all_phases(folder: Path, victim: Victim, demo: subprocess.Popen
 
 
 def test_killing_the_watch_in_every_phase_loses_and_doubles_nothing(own_folders: Path) -> None:
-    victim = Victim(lambda: start_watch(own_folders))
+    victim = Victim(lambda: WatchProcess(own_folders))
+    victim.process = victim.start()
     with demo_run(own_folders) as demo:
-        victim.process = victim.start()
         kill_through_all_phases(own_folders, victim, demo)
         assert demo.returncode == 0, (own_folders / "demo.log").read_text()
-    assert victim.process is not None
-    victim.process.wait(timeout=90)
+    last = victim.process
+    assert isinstance(last, WatchProcess)
+    assert last.process.wait(timeout=90) == 0, (own_folders / "watch.log").read_text()
     assert victim.killed_in >= {"gen", "update_actor", "testing"}
     from monitor.ledger.store import Ledger
 
@@ -96,7 +124,7 @@ def test_killing_the_watch_in_every_phase_loses_and_doubles_nothing(own_folders:
         state = ledger.run(summary.name)
         scores = ledger.scores(summary.name)
         spans = ledger.spans(summary.name)
-        assert ledger.findings(summary.name) == []
+        assert list(ledger.findings(summary.name)) == []
     assert state.ended_at is not None
     assert [score.step for score in scores] == [0, STEPS]
     assert sorted((span.step, span.phase) for span in spans) == sorted(set(phases_begun(own_folders)))
@@ -104,25 +132,17 @@ def test_killing_the_watch_in_every_phase_loses_and_doubles_nothing(own_folders:
 
 
 def test_killing_the_dashboard_in_every_phase_harms_neither_run_nor_watch(own_folders: Path) -> None:
-    from tests.pty.terminal import Terminal
-
-    terminals: list[Terminal] = []
-
-    def start_dashboard() -> subprocess.Popen[bytes]:
-        terminals.append(Terminal.start([*LASTSTEP], environment=environment(), columns=80, lines=24))
-        return terminals[-1].process
-
-    victim = Victim(start_dashboard)
-    watch = start_watch(own_folders)
+    victim = Victim(DashboardProcess)
+    watch = WatchProcess(own_folders)
     try:
         with demo_run(own_folders) as demo:
             kill_through_all_phases(own_folders, victim, demo)
             assert demo.returncode == 0, (own_folders / "demo.log").read_text()
-        assert watch.wait(timeout=90) == 0
+        assert watch.process.wait(timeout=90) == 0
     finally:
-        for terminal in terminals:
-            terminal.close()
-        if watch.poll() is None:
-            os.kill(watch.pid, signal.SIGKILL)
+        if victim.process is not None:
+            victim.process.kill_hard()
+        if watch.process.poll() is None:
+            watch.kill_hard()
     scores = laststep("scores", "--json").document["runs"][0]["scores"]
     assert [score["step"] for score in scores] == [0, STEPS]
