@@ -13,9 +13,13 @@ def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = Fa
     """Show the dashboard of `run` (None: the newest live one) until a key, a signal or a lost terminal ends it."""
     sys.stderr.write(f"laststep: opening the dashboard of {run or 'the newest run'} …\n")
     sys.stderr.flush()
-    from monitor.tui.dashboard import Dashboard
-    from monitor.tui.feed import Feed, ledger_opener
+    from monitor.tui.feed import Feed
+    from monitor.tui.ledger_reader import ledger_opener
+    from monitor.tui.rerun_door import LedgerReruns
 
     feed = Feed(ledger_opener(ledger_path), run)
     feed.start()
-    return Dashboard(feed, read_only=read_only).show()
+    from monitor.tui.dashboard import Dashboard
+
+    reruns = LedgerReruns(Path(ledger_path) if ledger_path is not None else None)
+    return Dashboard(feed, reruns, read_only=read_only).show()

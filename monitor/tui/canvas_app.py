@@ -87,7 +87,7 @@ class CanvasApp(App[int]):
 
     def paint(self) -> None:
         """Bring every row up to date; rows that are the same cost nothing."""
-        if not self.is_running:
+        if not self.is_running or not self.room.width:
             return
         width = self.size.width
         base = self.screen_stack[0]

@@ -178,5 +178,5 @@ def _valid(score: Score) -> str:
 
 
 def _rerun(row: RerunRow) -> str:
-    share = f"{row.done}/{row.total} samples" if row.total else row.status
+    share = f"{row.done or 0}/{row.total} samples" if row.total else row.status
     return f"a rerun of step {row.step} is under way: {share}"

@@ -129,7 +129,7 @@ def rerun_note(state: ViewState, data: ScreenData) -> str:
     under_way = next((row for row in data.reruns if not row.over), None)
     if under_way is None:
         return ""
-    return f" {100 * under_way.done // under_way.total} %" if under_way.total else " …"
+    return f" {100 * (under_way.done or 0) // under_way.total} %" if under_way.total else " …"
 
 
 def foot(state: ViewState, width: int, below: int) -> Line:

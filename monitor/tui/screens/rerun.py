@@ -100,9 +100,9 @@ def _rerun(row: RerunRow, data: ScreenData, width: int) -> list[Line]:
 
 
 def _progress(row: RerunRow, width: int) -> list[Line]:
-    share = row.done / row.total if row.total else None
+    share = (row.done or 0) / row.total if row.total else None
     filled, rest = charts.bar(share, max(10, min(40, width - 45)))
-    samples = f"{row.done}/{row.total} samples" if row.total else "no sample yet"
+    samples = f"{row.done or 0}/{row.total} samples" if row.total else "no sample yet"
     head = line(
         span(f" ▸ {row.status}  ", "strong"),
         span(filled, "bar"),
