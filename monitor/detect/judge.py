@@ -1,13 +1,60 @@
-"""The verdict on snapshots of one stretch without progress."""
+"""The verdict on snapshots of one stretch without progress: one cause, one class, or what is missing for a proof.
+
+Pure. The two newest snapshots far enough apart are judged; a finding rests on what held in both. No proof: `healthy`
+where the chain of waits ends at something that was seen to work, else `unknown` with where the chain ends, and what
+would show more. Phase limits and the time since the last progress are the engine's to weigh.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from monitor.model.finding import Verdict, VerdictWord
+from monitor.detect.case import Case
+from monitor.detect.leaves import healthy_reasons, unknown_reasons
+from monitor.detect.rules import actor_dead, control_queue, loop_blocked, lost_wakeup, self_get, stopped
+from monitor.model.finding import Finding, Verdict, VerdictWord
 from monitor.model.snapshot import Snapshot
+
+LEAST_GAP_SECONDS = 1.0
+"""Two samples closer than this are one: a moment in which all wait is no proof."""
+
+RULES: tuple[Callable[[Case], tuple[Finding, ...]], ...] = (
+    stopped.find,
+    actor_dead.find,
+    self_get.find,
+    loop_blocked.find,
+    control_queue.find,
+    lost_wakeup.find,
+)
+"""In order of precedence: the first rule that proves something names the cause, later ones would name its symptoms."""
 
 
 def judge(snapshots: Sequence[Snapshot]) -> Verdict:
-    """The verdict on `snapshots`, oldest first."""
-    return Verdict(VerdictWord.UNKNOWN, reasons=(f"{len(snapshots)} snapshots: a proof needs two",))
+    """The verdict on `snapshots`, oldest first, all of one node or joined."""
+    if not snapshots:
+        return Verdict(VerdictWord.UNKNOWN, reasons=("no snapshot was taken",))
+    later = snapshots[-1]
+    if later.position.ended:
+        return Verdict(VerdictWord.ENDED)
+    earlier = _earlier(snapshots)
+    if earlier is None:
+        return Verdict(VerdictWord.UNKNOWN, reasons=("one sample of this stretch: a proof needs two",))
+    case = Case(earlier, later)
+    for rule in RULES:
+        findings = rule(case)
+        if findings:
+            return Verdict(VerdictWord.HANG, findings)
+    healthy = healthy_reasons(case)
+    if healthy:
+        return Verdict(VerdictWord.HEALTHY, reasons=healthy)
+    return Verdict(VerdictWord.UNKNOWN, reasons=unknown_reasons(case))
+
+
+def _earlier(snapshots: Sequence[Snapshot]) -> Snapshot | None:
+    """The newest snapshot before the last one that is of the same stretch and far enough from it."""
+    later = snapshots[-1]
+    for snapshot in reversed(snapshots[:-1]):
+        same_stretch = snapshot.position.last_moved_at == later.position.last_moved_at
+        if same_stretch and later.taken_at - snapshot.taken_at >= LEAST_GAP_SECONDS:
+            return snapshot
+    return None

@@ -1,0 +1,154 @@
+"""A stretch without progress, ready for the rules: its scene, its graph, and the ways from the trainer into it.
+
+Covers what several rules need: chains as people read them, evidence in words, the advice that every hang shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from monitor.detect.frames import place
+from monitor.detect.graph import Edge, EdgeKind, Motion, MotionKind, Node, NodeKind, WaitGraph
+from monitor.detect.scene import Scene
+from monitor.detect.wait_graph import build_from, process_key
+from monitor.model.fact import Evidence
+from monitor.model.finding import Culprit, Finding, WaitLink
+from monitor.model.snapshot import Frame, ProcessState, RayCall, Snapshot, ThreadState
+
+TRAINER_ROLES = ("driver", "trainer")
+LAST_PHASES = frozenset({"testing", "validate", "validation"})
+
+
+class Case:
+    """Two snapshots and the graph of what held in both."""
+
+    def __init__(self, earlier: Snapshot, later: Snapshot) -> None:
+        self.scene = Scene(later, earlier)
+        self.graph: WaitGraph = build_from(self.scene)
+        self.position = later.position
+
+    @cached_property
+    def starts(self) -> tuple[tuple[str, ...], ...]:
+        """Where chains begin, the best first: the driver's threads, the driver, the trainer's threads, the trainer."""
+        found = []
+        for role in TRAINER_ROLES:
+            pids = {pid for pid, process in self.scene.processes.items() if process.role == role}
+            threads = [node.key for node in self.graph.nodes.values() if node.pid in pids and _is_thread(node)]
+            found.append(tuple(threads))
+            found.append(tuple(process_key(pid) for pid in sorted(pids)))
+        return tuple(group for group in found if group)
+
+    def chain_edges(self, wanted: Callable[[Node], bool]) -> tuple[Edge, ...] | None:
+        """The chain of waits from the trainer to a wanted node, None where there is none."""
+        for group in self.starts:
+            edges = self.graph.path(group, wanted)
+            if edges is not None:
+                return edges
+        return None
+
+    def reached(self, avoid: frozenset[EdgeKind] = frozenset()) -> frozenset[str]:
+        """Every node that the trainer's chains come to."""
+        found: set[str] = set()
+        for group in self.starts:
+            found |= self.graph.reached(group, avoid)
+        return frozenset(found)
+
+    def links(self, edges: Iterable[Edge]) -> tuple[WaitLink, ...]:
+        """A chain as people read it: from process to process, a call's name in between."""
+        nodes, links = self.graph.nodes, []
+        pending: tuple[str, str] | None = None
+        for edge in edges:
+            waiter, target = nodes[edge.waiter], nodes[edge.waits_for]
+            if pending is not None and edge.kind is EdgeKind.RUNS:
+                source, why = pending
+                links.append(WaitLink(source, target.label, f"{why} for {waiter.label}: {edge.why}"))
+                pending = None
+                continue
+            if pending is not None:
+                links.append(WaitLink(pending[0], waiter.label, pending[1]))
+                pending = None
+            if target.kind is NodeKind.CALL:
+                pending = (waiter.label, edge.why)
+            elif waiter.kind is NodeKind.CALL or waiter.pid != target.pid:
+                links.append(WaitLink(waiter.label, target.label, edge.why))
+        if pending is not None:
+            links.append(WaitLink(pending[0], nodes[edge.waits_for].label, pending[1]))
+        return tuple(links)
+
+    def working(self) -> tuple[Motion, ...]:
+        """Everything in the run that was seen to work."""
+        return tuple(
+            motion for node in self.graph.nodes.values() for motion in node.motions if motion.kind is MotionKind.WORKS
+        )
+
+    def waiter_frame(self, edges: Iterable[Edge]) -> Frame | None:
+        """The person's line of the last waiter on a chain that has one."""
+        frames = [self.graph.nodes[edge.waiter].frame for edge in edges]
+        return next((frame for frame in reversed(frames) if frame is not None), None)
+
+    # -- words
+
+    @property
+    def both(self) -> str:
+        """`in two samples 3.1 s apart`."""
+        return f"in two samples {self.scene.seconds:.1f} s apart"
+
+    def evidence(self, what: str, frame: Frame | None = None) -> Evidence:
+        """A piece of evidence from the later snapshot."""
+        at = self.scene.later.taken_at
+        return Evidence(what, frame.file if frame else None, frame.line if frame else None, at)
+
+    def flat_cpu(self, pid: int) -> Evidence:
+        """That a process uses next to no CPU."""
+        rate = self.scene.cpu_rate(pid) or 0.0
+        return self.evidence(f"{self.scene.label(pid)} used {100 * rate:.0f} % of a CPU between the samples")
+
+    def call_evidence(self, call: RayCall) -> Evidence:
+        """What Ray's State API says of a call."""
+        return self.evidence(f"Ray's State API: {call.name} ({call.task_id[:16]}…) is {call.state} {self.both}")
+
+    def culprit(self, process: ProcessState, task: str | None = None) -> Culprit:
+        """A process as a culprit."""
+        actor = self.scene.actors.get(process.actor_id or "")
+        name = (actor.name or actor.class_name) if actor else None
+        return Culprit(process.pid, self.scene.label(process.pid), name, task)
+
+    def finding(
+        self,
+        hang_class: str,
+        sentence: str,
+        culprit: Culprit,
+        frame: Frame | None,
+        chain: tuple[WaitLink, ...],
+        evidence: tuple[Evidence, ...],
+        advice: str,
+    ) -> Finding:
+        """A proved finding."""
+        file, line = (frame.file, frame.line) if frame else (None, None)
+        advice = " ".join(part for part in (advice, self.weights_at_stake()) if part)
+        return Finding(hang_class, True, sentence, culprit, file, line, chain, evidence, advice)
+
+    def weights_at_stake(self) -> str:
+        """What is lost if the run is killed now; empty where the last step's checkpoint lies on disk."""
+        position = self.position
+        newest, total = position.newest_checkpoint_step, position.total_steps
+        reached = max(position.step or 0, position.validation_step or 0)
+        if position.save_order != "validate-first" or total is None or reached < total:
+            return ""
+        if newest is not None and newest >= total:
+            return ""
+        kept = f"the newest complete checkpoint is of step {newest}" if newest is not None else "there is no checkpoint"
+        return (
+            f"This run saves after its final validation: the weights of step {total} exist only in the hung processes "
+            f"({kept}). Ending them loses those weights."
+        )
+
+    def describe(self, process: ProcessState, thread: ThreadState, frame: Frame | None) -> str:
+        """`thread X of Y stands at f (file:1) in two samples …`."""
+        where = place(frame) or thread.frames[0].function
+        return f"thread {thread.name} of {self.scene.label(process.pid)} stands at {where} {self.both}"
+
+
+def _is_thread(node: Node) -> bool:
+    return node.kind is NodeKind.THREAD

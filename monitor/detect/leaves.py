@@ -1,0 +1,61 @@
+"""Where the trainer's chains of waits end when nothing is proved: at work, or at what could not be told.
+
+Pure. Gives sentences for a verdict's reasons: what is known, what is missing, and what would show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitor.detect.case import Case
+from monitor.detect.graph import EdgeKind, Motion, MotionKind, NodeKind
+from monitor.detect.wait_graph import RUN_KEY
+
+MOST = 5
+_HOOKS = "the hooks (trainer_hooks), or reading its asyncio tasks, would show what it waits for"
+
+
+def healthy_reasons(case: Case) -> tuple[str, ...]:
+    """What the run waits for and was seen to work; empty where nothing of that was seen."""
+    return _texts(motion for motion in _ends(case) if motion.kind is MotionKind.WORKS)
+
+
+def unknown_reasons(case: Case) -> tuple[str, ...]:
+    """Why nothing is proved."""
+    if not case.starts:
+        return ("neither the driver nor the trainer could be read: no chain of waits begins anywhere",)
+    reasons = [*_idle_loops(case), *_texts(_ends(case))]
+    if not reasons:
+        reasons = list(_texts(_whole_run(case))) or ["no chain of waits leads from the trainer to a cause"]
+    return tuple(dict.fromkeys(reasons))[:MOST]
+
+
+def _ends(case: Case) -> list[Motion]:
+    """Motions of everything the trainer's waits come to."""
+    reached = case.reached()
+    return [motion for key in sorted(reached) for motion in case.graph.nodes[key].motions]
+
+
+def _whole_run(case: Case) -> list[Motion]:
+    return [motion for node in case.graph.nodes.values() for motion in node.motions]
+
+
+def _idle_loops(case: Case) -> list[str]:
+    """Processes whose loop is idle while their calls run, and whose asyncio tasks are not known."""
+    direct = case.reached(frozenset({EdgeKind.INSIDE}))
+    sentences = []
+    for key in sorted(direct):
+        node = case.graph.nodes[key]
+        process = case.scene.processes.get(node.pid) if node.pid is not None else None
+        if node.kind is not NodeKind.PROCESS or process is None or process.tasks is not None:
+            continue
+        if case.scene.loops(process) and not case.scene.calls_made.get(process.pid):
+            missing = process.tasks_unknown or "its asyncio tasks were not read"
+            sentences.append(f"the chain of waits ends at an idle event loop of {node.label}: {missing}; {_HOOKS}")
+    if sentences and RUN_KEY in case.graph.moving:
+        sentences.extend(_texts(case.graph.nodes[RUN_KEY].motions))
+    return sentences
+
+
+def _texts(motions: Iterable[Motion]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(motion.text for motion in motions))[:MOST]
