@@ -44,10 +44,10 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), default=_plain, skipkeys=True)
 
 def claim_directory() -> str:
     """The hooks' folder, made where missing. PermissionError where it is not ours alone."""
-    base = records.directory()
+    base = os.path.abspath(records.directory())
     os.makedirs(base, mode=0o700, exist_ok=True)
     given = bool(os.environ.get(records.DIRECTORY_VARIABLE))
-    folder = records.hooks_directory()
+    folder = os.path.join(base, os.path.basename(records.hooks_directory()))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     for path in (base, folder):
         found = os.stat(path) if given and path == base else os.lstat(path)

@@ -151,7 +151,7 @@ class Responder:
             finally:
                 os.close(folder)
         os.chmod(path, 0o600)
-        server.listen(8)
+        server.listen(64)
         server.setblocking(False)
         self._inode = os.fstat(server.fileno()).st_ino
         self.server, self._path = server, path
