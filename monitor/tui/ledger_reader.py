@@ -6,6 +6,7 @@ them changed. Names and sentences of the live document are cleaned here, once.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from monitor.tui.live import Live, LiveUnreadable, parse
 from monitor.tui.screen_data import RunRow, ScreenData
 
 if TYPE_CHECKING:
-    from monitor.ledger.rows import RunSummary
+    from monitor.ledger.rows import RerunRow, RunSummary
     from monitor.ledger.store import Ledger
 
 RUNS_SHOWN = 200
@@ -30,9 +31,14 @@ def ledger_opener(path: Path | str | None) -> OpenReader:
     def open_reader() -> LedgerFileReader:
         from monitor.ledger.store import Ledger
 
-        return LedgerFileReader(Ledger.open(Path(path) if path is not None else None, read_only=True))
+        return LedgerFileReader(Ledger.open(Path(path) if path is not None else None, read_only=True, say=unsaid))
 
     return open_reader
+
+
+def unsaid(sentence: str) -> None:
+    """Nothing is printed under a dashboard: what a ledger says is in its `notices`, which the Run screen shows."""
+    del sentence
 
 
 class LedgerFileReader:
@@ -58,11 +64,12 @@ class LedgerFileReader:
             run=name,
             live=live,
             live_problem=problem,
-            watch_alive=self._watched(name),
+            watch_alive=self._ledger.watch_alive(name) if name else None,
             runs=tuple(self._row(summary, scores, shown=summary.name == name) for summary in summaries),
             scores=scores,
-            findings=tuple(self._ledger.findings(name)) if name else (),
-            reruns=tuple(self._ledger.reruns(name)) if name else (),
+            findings=tuple(reversed(self._ledger.findings(name))) if name else (),
+            reruns=tuple(with_its_end(row) for row in reversed(self._ledger.reruns(name))) if name else (),
+            notices=tuple(clean(notice) for notice in self._ledger.notices),
         )
 
     def _read_live(self, run: str | None) -> tuple[Live | None, str]:
@@ -77,9 +84,6 @@ class LedgerFileReader:
             return None, f"{error} — {error.HELP_TEXT}"
         self._live = (live.at, live)
         return live, ""
-
-    def _watched(self, run: str | None) -> bool:
-        return self._ledger.watch_alive() is not None
 
     def _row(self, summary: RunSummary, scores: tuple[Score, ...], *, shown: bool) -> RunRow:
         own = tuple(score for score in scores if score.run == summary.name)
@@ -109,6 +113,15 @@ class LedgerFileReader:
             tuple(standing),
             tuple(clean(reason) for reason in reasons),
         )
+
+
+def with_its_end(row: RerunRow) -> RerunRow:
+    """A rerun as it is: one whose process is gone has failed, whether or not its row says so yet."""
+    from monitor.ledger.process_identity import alive
+
+    if row.over or alive(row.pid, row.start_ticks):
+        return row
+    return replace(row, status="failed", error=row.error or f"its process (pid {row.pid}) is gone and left no word")
 
 
 def clean_tree(value: Any) -> Any:

@@ -81,8 +81,9 @@ class LedgerReruns:
         from monitor.ledger.store import Ledger
         from monitor.rerun.plan import make_plan
         from monitor.rerun.preflight import check
+        from monitor.tui.ledger_reader import unsaid
 
-        with Ledger.open(self._path) as ledger:
+        with Ledger.open(self._path, say=unsaid) as ledger:
             plan = make_plan(ledger, run, step=step)
             checks = check(plan, ledger)
         shown = tuple(
@@ -98,10 +99,11 @@ class LedgerReruns:
         from monitor.ledger.store import Ledger
         from monitor.rerun.launch import start
         from monitor.rerun.plan import RerunPlan
+        from monitor.tui.ledger_reader import unsaid
 
         if not isinstance(planned.plan, RerunPlan):
             raise TypeError(f"not a rerun plan: {type(planned.plan).__name__}")
-        with Ledger.open(self._path) as ledger:
+        with Ledger.open(self._path, say=unsaid) as ledger:
             return start(planned.plan, ledger)
 
 

@@ -51,6 +51,8 @@ class ScreenData:
     """Of the run that is shown, newest first."""
     ledger_problem: str = ""
     """Why the ledger can't be read now; the rest is then of the last reading that worked."""
+    notices: tuple[str, ...] = ()
+    """What the ledger said when it was opened: a damaged file set aside, a newer version."""
     log: tuple[str, ...] = field(default=())
     """The end of the run's log, read from its file while the Log screen is open."""
     log_problem: str = ""

@@ -47,6 +47,8 @@ def questions(data: ScreenData, width: int, rows: int) -> list[Line]:
         )
         wrapped = wrap(answer.sentence, width - 1, first=head, indent=" " * (LABEL + 2))
         block += _at_most(wrapped, rows)
+    for notice in data.notices[-1:]:
+        block += _at_most(wrap(f"! ledger: {notice}", width - 2, "warn", first=(Span(" "),)), 2)
     if data.ledger_problem:
         block += _at_most(wrap(f"? ledger: {data.ledger_problem}", width - 2, "unknown", first=(Span(" "),)), 2)
     return block
