@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.ledger import process_identity
 from monitor.rerun.environment import RERUN_VARIABLE
 
 if TYPE_CHECKING:
@@ -23,25 +24,11 @@ FOLDER_PARENT = "/tmp"
 """Ray's socket paths must be short, so not the folder that TMPDIR names."""
 FOLDER_PREFIX = "lsr"
 END_SECONDS = 10.0
-START_TOLERANCE = 0.05
-"""Seconds two readings of one process's start may differ by (clock ticks against the boot time)."""
-
-
-def process_start(pid: int) -> float | None:
-    """When the process began, None where there is none (a zombie counts as none)."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.Error:
-        return None
 
 
 def alive(row: RerunRow) -> bool:
     """Whether the process that holds this rerun's lock lives."""
-    began = process_start(row.pid)
-    return began is not None and abs(began - row.pid_start) <= START_TOLERANCE
+    return process_identity.alive(row.pid, row.start_ticks)
 
 
 def under_way(ledger: Ledger, run: str, step: int, label: str) -> tuple[str, ...]:
@@ -54,14 +41,23 @@ def under_way(ledger: Ledger, run: str, step: int, label: str) -> tuple[str, ...
 
 
 def settle(ledger: Ledger) -> None:
-    """End as `failed` every rerun whose process is gone, and remove what it left running or in /tmp."""
+    """End as `failed` every rerun whose process is gone, and remove what it left running or in /tmp.
+
+    A ledger opened for reading is left as it is.
+    """
+    if not ledger.writable:
+        return
     for row in ledger.reruns():
         if row.over or alive(row):
             continue
         if row.directory:
             end_leftovers(row.directory)
-        sentence = f"the rerun's process (pid {row.pid}) ended without a word: it was killed, or the machine went down"
-        ledger.update_rerun(row.id, status="failed", error=sentence)
+        ledger.update_rerun(row.id, status="failed", error=died(row))
+
+
+def died(row: RerunRow) -> str:
+    """The sentence of a rerun whose process is gone."""
+    return f"the rerun's process (pid {row.pid}) ended without a word: it was killed, or the machine went down"
 
 
 def end_leftovers(out_directory: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.rerun import claims
@@ -20,10 +21,17 @@ def watch_rerun(ledger: Ledger, identity: str, poll: float = POLL_SECONDS) -> It
     last: RerunRow | None = None
     while True:
         claims.settle(ledger)
-        row = ledger.rerun(identity)
+        row = _row(ledger, identity)
         if row != last:
             last = row
             yield row
         if row.over:
             return
         time.sleep(poll)
+
+
+def _row(ledger: Ledger, identity: str) -> RerunRow:
+    """The row; also where the ledger can only be read, one whose process died reads as `failed`."""
+    alive = claims.alive(ledger.rerun(identity))
+    row = ledger.rerun(identity)
+    return row if row.over or alive else replace(row, status="failed", error=claims.died(row))

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 def claim(ledger: Ledger, plan: RerunPlan) -> str:
     """Take the lock of this score under our own pid; the rerun's id. Raises `RerunUnderWay`."""
     claims.settle(ledger)
-    pid = os.getpid()
-    identity: str = ledger.claim_rerun(plan.run, plan.step, plan.recipe_label, pid, claims.process_start(pid))
+    identity = ledger.claim_rerun(plan.run, plan.step, plan.recipe_label, os.getpid())
     ledger.update_rerun(identity, status="running", directory=plan.out_directory)
     return identity
 
