@@ -91,11 +91,17 @@ def read_weights(path: Path | str) -> dict[str, Any]:
 
     file = weights_file(Path(path))
     try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
+        opened = file.open("rb")
     except OSError as error:
-        raise WeightsError(f"can't read {file}: {error.strerror or error}") from error
+        raise WeightsError(f"can't read {file}: {error.strerror}") from error
+    try:
+        with opened:
+            loaded = torch.load(opened, map_location="cpu", weights_only=True)
+    except MemoryError as error:
+        raise WeightsError(f"not enough memory to load {file}", "free memory") from error
     except Exception as error:  # A cut or foreign file makes torch raise almost anything.
-        raise WeightsError(f"{file} is cut, or holds no weights") from error
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise WeightsError(f"{file} is cut, or holds no weights ({said})") from error
     if not isinstance(loaded, dict) or not any(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise WeightsError(f"{file} holds no weights by name")
     if any(hasattr(value, "placements") for value in loaded.values()):
