@@ -11,8 +11,9 @@ import importlib
 import json
 import math
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -249,20 +250,23 @@ def _write_dump(path: Path, lines: Sequence[dict[str, Any]]) -> None:
         raise EvaluationError(
             f"a sample can't be written as JSON: {error}", "plain values in `ground_truth`"
         ) from error
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8") as file:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        beside = Path(name)  # Made by us alone, so that nothing of anyone else's is ever removed below.
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
+        if beside is not None:
+            with suppress(OSError):
+                beside.unlink()
         raise EvaluationError(
             f"can't write the dump {path}: {error.strerror}", "free space or mend the folder"
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @contextmanager
