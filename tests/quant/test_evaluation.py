@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from quant.errors import EvaluationError, QuantError, RecipeError, WeightsError  # noqa: E402
-from quant.evaluation import EvaluationRequest, Generation, Sample, evaluate, load_engine  # noqa: E402
+from quant.evaluation import EvaluationRequest, Generation, Sample, evaluate  # noqa: E402
 from quant.fingerprint import fingerprint_checkpoint  # noqa: E402
 from quant.layers import apply_recipe  # noqa: E402
 from quant.recipe import Recipe  # noqa: E402
@@ -288,40 +286,3 @@ def test_ground_truths_that_are_no_json_are_refused(request_: EvaluationRequest)
             return [Sample(each.uid, each.input, {1}, each.data) for each in super().read_samples(path)]
 
     assert_refused(request_, Odd(), "can't be written as JSON", EvaluationError)
-
-
-def test_an_engine_is_found_by_its_import_path() -> None:
-    module = types.ModuleType("an_engine_for_this_test")
-    module.ENGINE = TinyEngine()  # type: ignore[attr-defined]
-    sys.modules[module.__name__] = module
-    try:
-        assert load_engine("an_engine_for_this_test:ENGINE") is module.ENGINE
-    finally:
-        del sys.modules[module.__name__]
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("vllm", "not built yet"),
-        ("transformers", "not built yet"),
-        ("", "names no engine"),
-        ("json", "names no engine"),
-        ("json:", "names no engine"),
-        (":ENGINE", "names no engine"),
-        ("no_such_module_here:ENGINE", "can't import the engine's module `no_such_module_here`: ModuleNotFoundError"),
-        ("json:ENGINE", "module `json` has no `ENGINE`"),
-        ("json:loads", "no evaluation engine: it has no `name`"),
-    ],
-)
-def test_an_engine_that_is_none_is_named(name: str, words: str) -> None:
-    with pytest.raises(EvaluationError) as caught:
-        load_engine(name)
-    assert words in str(caught.value) and caught.value.HELP_TEXT
-
-
-def test_an_engines_module_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "failing_engine_module.py").write_text("raise RuntimeError('own words')\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(EvaluationError, match="RuntimeError: own words"):
-        load_engine("failing_engine_module:ENGINE")
