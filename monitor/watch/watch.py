@@ -67,7 +67,7 @@ class Watch:
                 self._options.log,
                 patience_seconds=patience,
                 stopped=self._stop.is_set,
-                sleep=self._stop.wait,
+                sleep=self._wait,
             )
             if attached is None:
                 break
@@ -77,6 +77,9 @@ class Watch:
         if self._command:
             self._command.finish()
         return 128 + self._signal if self._signal else code
+
+    def _wait(self, seconds: float) -> None:
+        self._stop.wait(seconds)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
