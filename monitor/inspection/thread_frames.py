@@ -31,7 +31,8 @@ def _thread(pid: int, thread: dict[str, Any], now: float) -> ThreadState:
     name = thread.get("thread_name") or ""
     runs_loop, idle, blocked = _loop(name, bool(thread.get("active")), raw, frames, now)
     refs, unreadable = _waiting_refs(pid, raw)
-    thread_id = int(thread.get("os_thread_id") or 0)
+    # py-spy knows no kernel id on Python 3.10; the main thread's is that of its process.
+    thread_id = int(thread.get("os_thread_id") or (pid if name == "MainThread" else 0))
     kernel = kernel_wait(pid, thread_id) if thread_id else KernelWait()
     return ThreadState(
         thread_id=thread_id,

@@ -41,9 +41,8 @@ def reading_value(config: dict[str, Any], profile: TrainerProfile, name: str) ->
 def file_log_path(
     config: dict[str, Any], profile: TrainerProfile, environ: Mapping[str, str], base: Path
 ) -> str | None:
-    """Where the trainer's file logger writes; None where it is off or not told."""
-    loggers = reading_value(config, profile, "loggers")
-    if "file" not in (loggers if isinstance(loggers, (list, tuple)) else [loggers]):
+    """Where the trainer's file logger writes, by its environment; None where it is off or not told."""
+    if not logs_to_file(config, profile):
         return None
     direct = environ.get(profile.file_log_path_variable or "", "")
     if direct:
@@ -53,6 +52,12 @@ def file_log_path(
         return None
     root = environ.get(profile.file_log_root_variable or "") or profile.file_log_root_default
     return absolute(os.path.join(root, str(project), f"{experiment}.jsonl"), base)
+
+
+def logs_to_file(config: dict[str, Any], profile: TrainerProfile) -> bool:
+    """True where the file logger is on."""
+    loggers = reading_value(config, profile, "loggers")
+    return "file" in (loggers if isinstance(loggers, (list, tuple)) else [loggers])
 
 
 def absolute(path: str, base: Path) -> str:

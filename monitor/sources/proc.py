@@ -70,6 +70,19 @@ def working_folder(pid: int) -> str | None:
         return None
 
 
+def open_files(pid: int) -> tuple[str, ...]:
+    """Paths of the regular files that it holds open."""
+    found = []
+    try:
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+            if target.startswith("/") and os.path.isfile(target):
+                found.append(target)
+    except OSError:
+        return tuple(found)
+    return tuple(found)
+
+
 def output_file(pid: int) -> str | None:
     """The regular file that stdout, else stderr, is written to; None for a terminal, a pipe or a deleted file."""
     for descriptor in (1, 2):

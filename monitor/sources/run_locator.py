@@ -17,18 +17,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
-from monitor.model.fact import FactKind
 from monitor.model.reading import SourceError
 from monitor.model.run import RunConfig
 from monitor.model.snapshot import RayActor, RayCall
 from monitor.sources import proc
-from monitor.sources.console import ConsoleSource
-from monitor.sources.hook_files import HookSource
-from monitor.sources.log_tail import LogGone
-from monitor.sources.printed_config import PATHS, absolute, file_log_path
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_processes import process_environ
 from monitor.sources.ray_records import RayJob, RayWorker
+from monitor.sources.run_config import ConfigPlaces, read_config
 from monitor.sources.run_processes import RunProcess, find_processes
 from monitor.sources.trainer_profile import TrainerProfile, load_profile, match_profile, profile_names
 from trainer_hooks import records
@@ -37,8 +33,6 @@ __all__ = ["NoRun", "RunLocation", "RunProcess", "RunStarting", "locate"]
 
 NAMING_SECONDS = 60.0
 """How long a run that has not printed its configuration is left to do so."""
-_CONFIGS: dict[tuple[str, str, float], dict[str, Any]] = {}
-"""Configurations read, by log, job and start: printed once a run, so read once."""
 
 
 class NoRun(SourceError):
@@ -97,7 +91,18 @@ def locate(
     trainer_process = next((p for p in found.processes if p.actor_id == trainer.actor_id), None)
     console = log or _console_log(cluster, job, found.driver_pid, trainer_process, run_directory)
     hooks_dir = _hooks_directory(found.driver_pid)
-    fields = _config(job, profile, console, found.driver_pid, trainer_process, found.processes, hooks_dir)
+    fields = read_config(
+        ConfigPlaces(
+            job.job_id,
+            job.started_at or 0.0,
+            profile,
+            console,
+            hooks_dir,
+            found.driver_pid,
+            trainer_process.pid if trainer_process else None,
+            tuple(process.pid for process in found.processes),
+        )
+    )
     experiment = fields.get("experiment") or _named_on_command_line(command, profile)
     if experiment is None and clock() - started_at < NAMING_SECONDS:
         raise RunStarting(f"the run of job {job.job_id} is starting: it has not printed its configuration yet")
@@ -168,76 +173,6 @@ def _hooks_directory(driver_pid: int | None) -> str:
     """The hooks' folder as the run's own environment names it."""
     own = process_environ(driver_pid).get(records.DIRECTORY_VARIABLE, "") if driver_pid else ""
     return os.path.join(own, "hooks") if own else records.hooks_directory()
-
-
-def _config(
-    job: RayJob,
-    profile: TrainerProfile,
-    console: Path | None,
-    driver_pid: int | None,
-    trainer: RunProcess | None,
-    processes: Iterable[RunProcess],
-    hooks_dir: str,
-) -> dict[str, Any]:
-    """Fields of `RunConfig`: what the hooks recorded, over it what was printed."""
-    key = (str(console), job.job_id, job.started_at or 0.0)
-    if key in _CONFIGS:
-        return dict(_CONFIGS[key])
-    folders = [
-        proc.working_folder(pid) for pid in ([trainer.pid] if trainer else []) + ([driver_pid] if driver_pid else [])
-    ]
-    bases = [Path(folder) for folder in folders if folder]
-    fields: dict[str, Any] = {"trainer": profile.name}
-    pids = [process.pid for process in processes]
-    for fact in _quietly(lambda: HookSource(hooks_dir, lambda: pids).poll(time.time())):
-        if fact.kind is FactKind.RUN_CONFIG:
-            fields.update(fact.data)
-    source = ConsoleSource(console, profile) if console else None
-    if source is not None:
-        for fact in _quietly(lambda: source.poll(time.time())):
-            if fact.kind is FactKind.RUN_CONFIG:
-                fields.update(fact.data)
-        source.close()
-        config = source.printed_config
-        if config is not None:
-            environ = process_environ(trainer.pid) if trainer else process_environ(driver_pid or 0)
-            fields.update(_from_printed(config, profile, bases, environ))
-            _remember(key, fields)
-    return fields
-
-
-def _from_printed(
-    config: dict[str, Any], profile: TrainerProfile, bases: list[Path], environ: dict[str, str]
-) -> dict[str, Any]:
-    from monitor.sources.printed_config import config_fields
-
-    base = bases[0] if bases else None
-    fields = config_fields(config, profile, base)
-    if base is None:
-        return fields
-    for name in PATHS & set(fields):
-        # Ray workers usually share the driver's folder; where they don't, what exists decides.
-        relative = os.path.relpath(fields[name], base)
-        others = [absolute(relative, other) for other in bases[1:]]
-        fields[name] = next((path for path in [fields[name], *others] if os.path.exists(path)), fields[name])
-    file_log = file_log_path(config, profile, environ, base)
-    if file_log is not None:
-        fields["file_log"] = file_log
-    return fields
-
-
-def _remember(key: tuple[str, str, float], fields: dict[str, Any]) -> None:
-    if len(_CONFIGS) >= 16:
-        _CONFIGS.clear()
-    _CONFIGS[key] = dict(fields)
-
-
-def _quietly(poll: Callable[[], list[Any]]) -> list[Any]:
-    """A log or a hooks' folder that can't be read is the pollers' to report; the run is located without it."""
-    try:
-        return poll()
-    except (LogGone, SourceError, OSError):
-        return []
 
 
 def _named_on_command_line(command: str, profile: TrainerProfile) -> str | None:

@@ -86,6 +86,8 @@ class TrainerProfile:
     file_log_root_variable: str = ""
     file_log_root_default: str = "."
     """The file logger's environment: the file itself, or the folder of {project}/{experiment}.jsonl."""
+    file_log_beside_console: bool = False
+    """Its default folder lies beside the console log, not in the trainer's working folder."""
     evaluation_engine: str | None = None
     """`package.module:attribute` of the engine that a rerun scores with; None: none is built for this trainer."""
 
