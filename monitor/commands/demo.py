@@ -12,7 +12,7 @@ from monitor.commands.attaching import add_json_argument, print_json, say
 from monitor.model.errors import ExitCode, LaststepError
 
 if TYPE_CHECKING:
-    from monitor.demo.story import DemoRequest
+    from monitor.commands.demo_story import DemoRequest
 
 HANGS = ("control-queue", "self-get", "loop-blocked", "lost-wakeup", "engine-stopped", "slow")
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise LaststepError("the demo trains a tiny model and needs torch", "pip install 'laststep[quant]'")
     if arguments.steps < 1:
         raise LaststepError("--steps must be at least 1")
-    from monitor.demo.story import DemoRequest, run_headless, run_unwatched
+    from monitor.commands.demo_story import DemoRequest, run_headless, run_unwatched
 
     request = DemoRequest(
         hang=arguments.hang,
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _with_dashboard(request: DemoRequest, *, read_only: bool) -> int:
     from monitor.commands.dashboard import open_dashboard
-    from monitor.demo.story import start_watched
+    from monitor.commands.demo_story import start_watched
 
     say("laststep: starting Ray and the demo run (about 10 s) …")
     with start_watched(request, say) as live:

@@ -1,6 +1,6 @@
-"""The demo's task: arithmetic modulo 10 on two digits, scored by rule. Prompts, tokens, score and the validation set.
+"""The demo's task: counting on by up to two, scored by rule. Prompts, tokens, score and the validation set.
 
-`7*8=` wants `6`, the result's last digit, and then the end. A model that knows only the form is right one time in ten.
+`49+2=` wants `1`, the sum's last digit, and then the end. A model that knows only the form is right one time in ten.
 Imports no torch: agent loops and the driver need none.
 """
 
@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DATA_SOURCE = "arithmetic"
-VOCABULARY = "0123456789+-*="
+VOCABULARY = "0123456789+="
 PAD = len(VOCABULARY)
 END = PAD + 1
 VOCABULARY_SIZE = END + 1
-PROMPT_TOKENS = 4
-RESPONSE_TOKENS = 4
+PROMPT_TOKENS = 5
+RESPONSE_TOKENS = 3
 CONTEXT_TOKENS = PROMPT_TOKENS + RESPONSE_TOKENS
+BATCH_ROWS = 16
+"""Rows of every product of the rollout server and of a rerun: the same rows give the same bits."""
+
 VALIDATION_SAMPLES = 256
 VALIDATION_SEED = 20
 
@@ -33,15 +36,12 @@ class Problem:
 
 
 def all_problems() -> tuple[Problem, ...]:
-    """Every problem of the task: three operators on two digits."""
-    problems = []
-    for operator in "+-*":
-        for left in range(10):
-            for right in range(10):
-                result = {"+": left + right, "-": left - right, "*": left * right}[operator] % 10
-                prompt = f"{left}{operator}{right}="
-                problems.append(Problem(f"p{len(problems):03d}", prompt, str(result)))
-    return tuple(problems)
+    """Every problem of the task."""
+    pairs = [(number, addend) for number in range(100) for addend in range(3)]
+    return tuple(
+        Problem(f"p{index:03d}", f"{number:02d}+{addend}=", str((number + addend) % 10))
+        for index, (number, addend) in enumerate(pairs)
+    )
 
 
 def encode(text: str) -> list[int]:

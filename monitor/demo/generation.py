@@ -1,6 +1,6 @@
 """The one generation function of rollout, validation and rerun: a fixed padded batch, no cache, full precision logits.
 
-A matrix product's rows depend on the batch's size: so every call runs `BATCH_ROWS` rows of `CONTEXT_TOKENS` tokens,
+A matrix product's rows depend on the batch's size: so every call runs `arithmetic.BATCH_ROWS` rows of `CONTEXT_TOKENS` tokens,
 however few are asked for, and a rerun gives the same bits. Sampling is seeded row by row, so that a training rollout
 doesn't depend on which requests came together.
 """
@@ -16,8 +16,7 @@ from typing import Any
 import torch
 
 from monitor.demo import arithmetic
-
-BATCH_ROWS = 16
+from monitor.demo.arithmetic import BATCH_ROWS
 
 
 @dataclass
