@@ -62,7 +62,7 @@ class Case:
             waiter, target = nodes[edge.waiter], nodes[edge.waits_for]
             if pending is not None and edge.kind is EdgeKind.RUNS:
                 source, why = pending
-                links.append(WaitLink(source, target.label, f"{why} for {waiter.label}: {edge.why}"))
+                links.append(WaitLink(source, target.label, f"{why} of {waiter.label}: {edge.why}"))
                 pending = None
                 continue
             if pending is not None:

@@ -92,8 +92,7 @@ class _Builder:
         for task in by_key.values():
             self._task(process, task, by_key)
         for call in scene.calls_made.get(process.pid, ()):
-            why = f"{label} made this call, and it has not finished"
-            self._edge(key, call_key(call.task_id), EdgeKind.MADE, why, any_of=True)
+            self._edge(key, call_key(call.task_id), EdgeKind.MADE, "its own unfinished call", any_of=True)
         for child in process.children:
             if child in scene.processes:
                 why = f"{scene.label(child)} is its child, and may wake it"

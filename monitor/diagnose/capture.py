@@ -1,13 +1,145 @@
-"""A snapshot of a live run: State API first, then every process at the same moment."""
+"""A snapshot of a live run: Ray's records first, then every process of the run here, several at a time.
+
+Registers no driver, stops no process, writes nothing. What can't be read is said in the snapshot: by process in
+`threads_unknown` and `tasks_unknown`, for the whole in `unknown` and `unseen`. Never raises for what Ray or a process
+does; a run that is gone gives a snapshot without processes.
+"""
 
 from __future__ import annotations
 
-from monitor.model.snapshot import RunPosition, Snapshot
-from monitor.sources.ray_api import RayApi
+import platform
+import socket
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Protocol, TypeVar
+
+from monitor.detect.scene import is_system
+from monitor.inspection import responder, threads
+from monitor.inspection.responder import ResponderAnswer
+from monitor.inspection.threads import ThreadReading
+from monitor.model.errors import LaststepError
+from monitor.model.reading import Unknown
+from monitor.model.snapshot import ProcessState, RayActor, RayCall, RunPosition, Snapshot
+from monitor.sources import proc
+from monitor.sources.processes import process_states
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.run_locator import RunLocation
+from monitor.sources.run_processes import HELPERS, RunProcess
+
+T = TypeVar("T")
+
+READERS = 4
+"""Processes read at a time: each costs a child (py-spy) of some 15 ms of CPU."""
+THREADS_SECONDS = 5.0
+RESPONDER_SECONDS = 1.0
+GONE = frozenset({"X", "x"})
 
 
-def capture(cluster: RayCluster, api: RayApi, location: RunLocation, position: RunPosition) -> Snapshot:
-    """Read everything once. Stops no process, writes nothing."""
-    raise NotImplementedError
+class RayQuestions(Protocol):
+    """What is asked of Ray here; `RayApi` answers it."""
+
+    notes: dict[str, str]
+
+    def calls(self) -> tuple[RayCall, ...]: ...
+    def actors(self) -> tuple[RayActor, ...]: ...
+    def version(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The ways into a process; tests give others."""
+
+    states: Callable[[Iterable[RunProcess], Iterable[int]], tuple[ProcessState, ...]] = process_states
+    threads: Callable[..., ThreadReading] = threads.read_threads
+    responder: Callable[..., ResponderAnswer] = responder.ask
+    title: Callable[[int], str] = proc.title
+
+
+def capture(
+    cluster: RayCluster,
+    api: RayQuestions,
+    location: RunLocation,
+    position: RunPosition,
+    readers: Readers | None = None,
+) -> Snapshot:
+    """Read everything once."""
+    read = readers or Readers()
+    began = time.time()
+    unknown: list[Unknown] = []
+    calls = _asked(api.calls, "calls", unknown)
+    actors = _asked(api.actors, "actors", unknown)
+    unknown.extend(Unknown(name, began, because) for name, because in sorted(api.notes.items()) if because)
+    states = [
+        _without_helpers(state, read.title)
+        for state in read.states(location.processes, cluster.system_pids)
+        if state.state not in GONE
+    ]
+    with ThreadPoolExecutor(READERS, "laststep-capture") as pool:
+        processes = tuple(pool.map(lambda state: _look_inside(state, location.config.hooks_dir, read, unknown), states))
+    return Snapshot(
+        taken_at=began,
+        host=socket.gethostname(),
+        position=position,
+        node_id=cluster.node_id,
+        processes=processes,
+        calls=tuple(call for call in calls or () if call.job_id in ("", location.job_id)),
+        actors=tuple(actor for actor in actors or () if actor.job_id in ("", location.job_id)),
+        unknown=tuple(unknown),
+        unseen=location.unseen,
+        versions=_versions(api),
+        seconds=time.time() - began,
+    )
+
+
+def _asked(ask: Callable[[], T], what: str, unknown: list[Unknown]) -> T | None:
+    try:
+        return ask()
+    except LaststepError as error:
+        unknown.append(Unknown(what, time.time(), str(error), error.HELP_TEXT))
+        return None
+
+
+def _without_helpers(state: ProcessState, title: Callable[[int], str]) -> ProcessState:
+    """Python's own helper children (multiprocessing's resource tracker) wake nobody."""
+    if not state.children:
+        return state
+    kept = (pid for pid in state.children if not any(helper in title(pid) for helper in HELPERS))
+    return replace(state, children=tuple(kept))
+
+
+def _look_inside(state: ProcessState, hooks_dir: str | None, read: Readers, unknown: list[Unknown]) -> ProcessState:
+    """Threads and asyncio tasks of one process."""
+    if is_system(state):
+        return state
+    answer = read.responder(state.pid, timeout=RESPONDER_SECONDS, directory=hooks_dir)
+    reading = read.threads(state.pid, timeout=THREADS_SECONDS)
+    for error in answer.errors:
+        if error.startswith(("task", "loop")) or "pending tasks" in error:
+            cure = "the hook's answer is bounded; fewer pending tasks, or a later snapshot, show all of them"
+            unknown.append(Unknown(f"tasks of {state.label}", time.time(), error, cure))
+    return replace(
+        state,
+        threads=reading.threads,
+        threads_unknown=reading.unknown,
+        tasks=answer.tasks,
+        tasks_unknown=answer.because,
+        loops=answer.loops,
+        responder=answer.status,
+        max_concurrency=answer.max_concurrency,
+    )
+
+
+def _versions(api: RayQuestions) -> dict[str, str]:
+    found = {"python": platform.python_version(), "kernel": platform.release(), "machine": platform.machine()}
+    for name in ("laststep", "py-spy"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    version = _asked(api.version, "version", [])
+    if version:
+        found["ray"] = version
+    return found
