@@ -55,6 +55,15 @@ def read_counters(path: Path) -> dict[str, tuple[int, float]]:
     return found
 
 
+def ask(pid: int, hooks: Path, question: bytes = records.QUESTION_SNAPSHOT) -> Any:
+    """What the responder of `pid` answers."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(str(hooks / (records.stem(pid, records.start_ticks(pid)) + records.SOCKET_ENDING)))
+        client.sendall(question)
+        return json.loads(b"".join(iter(lambda: client.recv(65536), b"")))
+
+
 @dataclass
 class Hooked:
     """A process of the test with the hooks in it."""
@@ -68,12 +77,7 @@ class Hooked:
 
     def ask(self, question: bytes = records.QUESTION_SNAPSHOT) -> Any:
         """What its responder answers."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(30)
-            client.connect(str(self.socket()))
-            client.sendall(question)
-            received = b"".join(iter(lambda: client.recv(65536), b""))
-        return json.loads(received)
+        return ask(self.process.pid, self.hooks, question)
 
     def read_line(self) -> str:
         """The next line it prints."""

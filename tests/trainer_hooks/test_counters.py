@@ -53,7 +53,7 @@ def test_longest_name_is_cut_and_still_read(tmp_path: Path) -> None:
     counters.attach(str(tmp_path / "c"), map_file=False)
     counters.add("n" * 100)
     counters.flush()
-    assert read_counters(tmp_path / "c") == {"n" * 47: (1, pytest.approx(read_counters(tmp_path / "c")["n" * 47][1]))}
+    assert {name: value for name, (value, _) in read_counters(tmp_path / "c").items()} == {"n" * 47: 1}
 
 
 def test_file_system_is_that_of_the_deepest_mount(tmp_path: Path) -> None:
