@@ -60,7 +60,9 @@ def of_process(scene: Scene, process: ProcessState) -> tuple[Motion, ...]:
         found.append(
             may(f"{label} has connections outside this cluster ({', '.join(process.outside_connections[:3])})")
         )
-    found.extend(_of_loops(scene, process, before))
+    if scene.blocked_loop(process) is None or len(scene.loops(before)) != 1:
+        # Timers and sockets of a blocked loop come to nothing until the loop's thread goes on.
+        found.extend(_of_loops(scene, process, before))
     found.extend(_of_gone_tasks(process, before))
     return tuple(found)
 

@@ -152,6 +152,11 @@ class Scene:
         """Threads that run an event loop."""
         return tuple(thread for thread in process.threads if thread.runs_loop)
 
+    def blocked_loop(self, process: ProcessState) -> ThreadState | None:
+        """The process's one loop thread, where it does not wait for events."""
+        loops = self.loops(process)
+        return loops[0] if len(loops) == 1 and not loops[0].loop_idle else None
+
 
 def _task_identity(task: AsyncioTask) -> object:
     return (task.key, task.name, task.frames, task.waits_on, task.object_ref)

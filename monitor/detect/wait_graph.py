@@ -161,11 +161,12 @@ class _Builder:
         key = task_key(process.pid, task.key)
         frame = innermost_users(reversed(task.frames))
         label = self.scene.label(process.pid)
-        found = motions.of_task(self.scene, process, task)
+        blocked = self.scene.blocked_loop(process)
+        # Under a blocked loop no task moves, whatever it waits for, until the loop's thread does.
+        found = motions.of_task(self.scene, process, task) if blocked is None else ()
         self.nodes[key] = Node(key, NodeKind.TASK, label, process.pid, found, frame)
         self._edge(process_key(process.pid), key, EdgeKind.INSIDE, f"asyncio task {task.name} runs in it", any_of=True)
         where = f" in {place(frame)}" if frame else ""
-        blocked = self._blocked_loop(process)
         if blocked is not None:
             self._edge(key, thread_key(process.pid, blocked), EdgeKind.AWAIT, "its event loop is blocked")
         elif task.waits_on == "object_ref" and task.object_ref:
@@ -177,11 +178,6 @@ class _Builder:
         elif not found:
             why = f"await of {_a(task.waits_on)}{where}"
             self._edge(key, process_key(process.pid), EdgeKind.WOKEN, why, any_of=True)
-
-    def _blocked_loop(self, process: ProcessState) -> ThreadState | None:
-        """The process's one loop thread, where it does not wait for events."""
-        loops = self.scene.loops(process)
-        return loops[0] if len(loops) == 1 and not loops[0].loop_idle else None
 
     # -- calls
 
@@ -205,7 +201,7 @@ class _Builder:
         return [other for other in same if other.state in RUNNING and other.task_id != call.task_id]
 
     def _executed(self, key: str, call: RayCall, process: ProcessState) -> None:
-        blocked = self._blocked_loop(process)
+        blocked = self.scene.blocked_loop(process)
         task = next((task for task in process.tasks or () if task.ray_task_id == call.task_id), None)
         if blocked is not None:
             why = "it runs on an event loop that is blocked"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from monitor.detect.case import Case
 from monitor.detect.frames import innermost_users, place
-from monitor.detect.graph import Edge, Node
+from monitor.detect.graph import Edge, Node, NodeKind
 from monitor.detect.motions import STOPPED
 from monitor.model.finding import Finding, WaitLink
 from monitor.model.snapshot import Frame, ProcessState, RayCall
@@ -25,7 +25,8 @@ def find(case: Case) -> tuple[Finding, ...]:
         before = case.scene.before.get(process.pid)
         if before is None or process.state not in STOPPED or before.state not in STOPPED:
             continue
-        edges = case.chain_edges(_of(process.pid))
+        inside = case.chain_edges(_inside(process.pid))
+        edges = inside if inside is not None else case.chain_edges(_of(process.pid))
         engine_of_phase = process.role == "rollout" and case.position.phase in ENGINE_PHASES
         if edges is not None or engine_of_phase:
             found.append(_finding(case, process, edges))
@@ -65,6 +66,10 @@ def _finding(case: Case, process: ProcessState, edges: tuple[Edge, ...] | None) 
         tuple(evidence),
         _advice(process),
     )
+
+
+def _inside(pid: int) -> Callable[[Node], bool]:
+    return lambda node: node.pid == pid and node.kind is not NodeKind.CALL
 
 
 def _of(pid: int) -> Callable[[Node], bool]:
