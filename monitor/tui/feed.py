@@ -97,19 +97,20 @@ class Feed:
             data = self._reader.read(self._run, now)
             self._failing_since = None
         except (LaststepError, sqlite3.Error, OSError) as error:
-            data = self._failed(error, now)
+            data = self._failed(str(error), getattr(error, "HELP_TEXT", ""), now)
+        except Exception as error:  # A thread that ends without a word would leave an old screen that looks live.
+            data = self._failed(f"laststep itself failed: {type(error).__name__}: {error}", "please report it", now)
         return self._with_log(data) if self.wants_log else data
 
-    def _failed(self, error: Exception, now: float) -> ScreenData:
+    def _failed(self, why: str, cure: str, now: float) -> ScreenData:
         """The last reading with the reason; the ledger is opened anew at the next one."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
         if self._failing_since is None:
             self._failing_since = now
-        cure = getattr(error, "HELP_TEXT", "")
         since = wording.age(now - self._failing_since)
-        problem = clean(f"unknown, since {since}, because {error}{' — ' if cure else ''}{cure}")
+        problem = clean(f"unknown, since {since}, because {why}{' — ' if cure else ''}{cure}")
         return replace(self.latest, now=now, run=self.latest.run or self._run, ledger_problem=problem)
 
     def _with_log(self, data: ScreenData) -> ScreenData:

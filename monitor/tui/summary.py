@@ -130,7 +130,7 @@ def time_left(live: Live, now: float) -> float | None:
         return None
     began = _training_began(run.spans) or run.started_at
     seconds = (run.final_step - run.step) * (now - began) / run.step
-    grain = 5.0 if seconds < 60 else 60.0
+    grain = 5.0 if seconds < 60 else 10.0 if seconds < 300 else 60.0
     return max(grain, round(seconds / grain) * grain)
 
 

@@ -75,14 +75,27 @@ def finding() -> Finding:
         line=118,
         chain=(
             WaitLink("driver (pid 4401)", "TaskRunner.run (pid 4533)", "ray.get at main.py:61"),
-            WaitLink("TaskRunner.run (pid 4533)", "AgentLoopWorker.generate_sequences (pid 4702)", "ray.get in _validate"),
-            WaitLink("AgentLoopWorker.generate_sequences (pid 4702)", f"64 × generate in {server}", "await of an ObjectRef"),
-            WaitLink(f"64 × generate in {server}", "RolloutServer.update_weights", "await on asyncio.Event at rollout.py:118"),
+            WaitLink(
+                "TaskRunner.run (pid 4533)", "AgentLoopWorker.generate_sequences (pid 4702)", "ray.get in _validate"
+            ),
+            WaitLink(
+                "AgentLoopWorker.generate_sequences (pid 4702)", f"64 × generate in {server}", "await of an ObjectRef"
+            ),
+            WaitLink(
+                f"64 × generate in {server}", "RolloutServer.update_weights", "await on asyncio.Event at rollout.py:118"
+            ),
             WaitLink("RolloutServer.update_weights", f"64 × generate in {server}", "queued: 64 of 64 slots are taken"),
         ),
         evidence=(
-            Evidence("64 pending tasks at rollout.py:118 wait on one Event", "/opt/train/monitor/demo/rollout.py", 118, NOW - 3),
-            Evidence("update_weights is PENDING_ACTOR_TASK_ORDERING_OR_CONCURRENCY in the State API", None, None, NOW - 3),
+            Evidence(
+                "64 pending tasks at rollout.py:118 wait on one Event",
+                "/opt/train/monitor/demo/rollout.py",
+                118,
+                NOW - 3,
+            ),
+            Evidence(
+                "update_weights is PENDING_ACTOR_TASK_ORDERING_OR_CONCURRENCY in the State API", None, None, NOW - 3
+            ),
             Evidence("both samples, 1.6 s apart, hold the same tasks", None, None, NOW - 2),
         ),
         advice="the checkpoint of step 29 is complete: stop the run and rerun its final validation",
@@ -110,7 +123,9 @@ LOG = [
 
 def document(run: RunState | None = None, verdict: Verdict | None = None, **changes: Any) -> dict[str, Any]:
     """A live document."""
-    gpus = Reading(NOW - 1, None, Unknown("gpus", NOW - 104, "no NVML library is on this machine", "none is needed here"))
+    gpus = Reading(
+        NOW - 1, None, Unknown("gpus", NOW - 104, "no NVML library is on this machine", "none is needed here")
+    )
     base: dict[str, Any] = {
         "schema": 1,
         "at": NOW - 0.4,
@@ -129,7 +144,11 @@ def document(run: RunState | None = None, verdict: Verdict | None = None, **chan
             {"name": "gpus", "at": None, "unknown": to_json(gpus.unknown)},
             {"name": "ray", "at": NOW - 1.4, "unknown": None},
         ],
-        "cluster": {"gcs_address": "127.0.0.1:41001", "dashboard_url": "http://127.0.0.1:41002", "session_dir": "/tmp/ls1"},
+        "cluster": {
+            "gcs_address": "127.0.0.1:41001",
+            "dashboard_url": "http://127.0.0.1:41002",
+            "session_dir": "/tmp/ls1",
+        },
     }
     return {**base, **changes}
 
@@ -181,14 +200,26 @@ def healthy(**changes: Any) -> ScreenData:
 
 def hanging(**changes: Any) -> ScreenData:
     """The same run, hanging for 14 s, proved."""
-    stuck = state(phase_since=NOW - 20, progress=Progress(NOW - 14, "sample 131 of 256 of the validation at step 29", 4117))
+    stuck = state(
+        phase_since=NOW - 20, progress=Progress(NOW - 14, "sample 131 of 256 of the validation at step 29", 4117)
+    )
     verdict = Verdict(VerdictWord.HANG, (finding(),))
     loops = [
         {"process": "RolloutServer rollout_server_0 (pid 4711)", "thread": "AsyncIO Thread: default", "blocked_seconds": None, "pending_tasks": 66},
         {"process": "AgentLoopWorker (pid 4702)", "thread": "AsyncIO Thread: default", "blocked_seconds": None, "pending_tasks": 65},
     ]  # fmt: skip
     live = parse(document(stuck, verdict, bundle=BUNDLE, loops=loops, loops_at=NOW - 3))
-    row = RunRow(RUN, NOW - 112, "demo", 29, 29, None, None, (Standing.MISSING_FINAL,), ("the run hangs in its final validation",))
+    row = RunRow(
+        RUN,
+        NOW - 112,
+        "demo",
+        29,
+        29,
+        None,
+        None,
+        (Standing.MISSING_FINAL,),
+        ("the run hangs in its final validation",),
+    )
     return replace(healthy(live=live, runs=(row, OLDER)), **changes)
 
 
