@@ -22,6 +22,9 @@ from monitor.sources.trainer_profile import TrainerProfile
 
 SOURCE = "console"
 MOST_NOTICES = 200
+MOST_PRINTING = 64
+"""Processes that print a dict over several lines at the same time."""
+CONFIG, INITIAL, FINAL = "config", "initial", "final"
 _PREFIX = re.compile(r"^\s*\((?P<process>[^()]*\bpid=\d+[^()]*)\) ?")
 
 
@@ -37,9 +40,7 @@ class ConsoleLines:
         self._path = path
         self._base = base
         self._now = Standing()
-        self._printed: PrintedDict | None = None
-        self._printed_by = ""
-        self._printed_kind = ""
+        self._printed: dict[str, PrintedDict] = {}
         self._handlers = self._build_handlers()
 
     def read(self, line: LogLine, at: float) -> list[Fact]:
@@ -48,12 +49,15 @@ class ConsoleLines:
         process = prefix.group("process") if prefix else ""
         text = line.text[prefix.end() :] if prefix else line.text
         facts: list[Fact] = []
-        if self._printed is not None and process == self._printed_by:
-            if text.startswith((" ", "{", "(")) and not self._printed.hopeless:
-                return self._finish_printed(at) if self._printed.add(text) else []
-            facts = self._finish_printed(at)
-        if self._begin_printed(text, process, line.number):
-            return facts + (self._finish_printed(at) if self._printed and self._printed.add(text) else [])
+        printed = self._printed.get(process)
+        if printed is not None:
+            if text.startswith((" ", "{", "(")) and not printed.hopeless:
+                return self._finish_printed(process, at) if printed.add(text) else []
+            facts = self._finish_printed(process, at)
+        kind = self._printed_kind(text)
+        if kind and len(self._printed) < MOST_PRINTING:
+            self._printed[process] = PrintedDict(kind, line.number)
+            return facts + (self._finish_printed(process, at) if self._printed[process].add(text) else [])
         return facts + self._match(text, process, line.number, at)
 
     def _build_handlers(self) -> list[tuple[re.Pattern[str], Callable[..., list[Fact]]]]:
@@ -216,27 +220,21 @@ class ConsoleLines:
         self._now.notices.add(text)
         return [self._fact(FactKind.NOTICE, at, evidence, None, None, text=evidence.what)]
 
-    def _begin_printed(self, text: str, process: str, number: int) -> bool:
+    def _printed_kind(self, text: str) -> str:
+        """What a line begins to print over several lines; empty: nothing."""
         console = self.profile.console
-        kind = ""
         if text.startswith("{'") and self.profile.config_marker:
-            kind = "config"
-        elif console.initial_metrics and console.initial_metrics in text[:80]:
-            kind = "initial"
-        elif console.final_metrics and console.final_metrics in text[:80]:
-            kind = "final"
-        if kind:
-            self._printed, self._printed_by, self._printed_kind = PrintedDict(number), process, kind
-        return bool(kind)
+            return CONFIG
+        if console.initial_metrics and console.initial_metrics in text[:80]:
+            return INITIAL
+        return FINAL if console.final_metrics and console.final_metrics in text[:80] else ""
 
-    def _finish_printed(self, at: float) -> list[Fact]:
-        printed, self._printed = self._printed, None
-        if printed is None:
-            return []
+    def _finish_printed(self, process: str, at: float) -> list[Fact]:
+        printed = self._printed.pop(process)
         evidence = Evidence(" ".join(printed.text.split())[:200], self._path, printed.line_number, at)
-        if self._printed_kind == "config":
+        if printed.kind == CONFIG:
             return self._config(printed.text, at, evidence)
-        return self._metrics(printed.text, at, evidence)
+        return self._metrics(printed.kind, printed.text, at, evidence)
 
     def _config(self, text: str, at: float, evidence: Evidence) -> list[Fact]:
         config = read_dict(text)
@@ -267,15 +265,15 @@ class ConsoleLines:
             )
         ]
 
-    def _metrics(self, text: str, at: float, evidence: Evidence) -> list[Fact]:
-        if self._printed_kind in self._now.metrics_told:
+    def _metrics(self, kind: str, text: str, at: float, evidence: Evidence) -> list[Fact]:
+        if kind in self._now.metrics_told:
             return []
-        self._now.metrics_told.add(self._printed_kind)
-        final = self._printed_kind == "final"
+        self._now.metrics_told.add(kind)
+        final = kind == FINAL
         step = max([*self._now.steps, *self._now.tested], default=None) if final else 0
         metrics = read_metrics(text)
         if step is None or not metrics:
-            words = f"the trainer printed no {self._printed_kind} validation metrics"
+            words = f"the trainer printed no {kind} validation metrics"
             return [self._fact(FactKind.NOTICE, at, evidence, step, None, text=words)]
         facts: list[Fact] = []
         if step in self._now.tested and step not in self._now.steps:

@@ -21,7 +21,8 @@ _LEAF = re.compile(r"'(\w+)':\s*(None|True|False|-?\d+(?:\.\d+)?(?:e-?\d+)?|'(?:
 class PrintedDict:
     """Collects the lines of one printed value until its brackets close."""
 
-    def __init__(self, line_number: int) -> None:
+    def __init__(self, kind: str, line_number: int) -> None:
+        self.kind = kind
         self.line_number = line_number
         self.text = ""
         self._depth = 0
