@@ -1,8 +1,8 @@
 """The one generation function of rollout, validation and rerun: a fixed padded batch, no cache, full precision logits.
 
-A matrix product's rows depend on the batch's size: so every call runs `arithmetic.BATCH_ROWS` rows of `CONTEXT_TOKENS` tokens,
-however few are asked for, and a rerun gives the same bits. Sampling is seeded row by row, so that a training rollout
-doesn't depend on which requests came together.
+A matrix product's rows depend on the batch's size: so every call runs `arithmetic.BATCH_ROWS` rows of
+`CONTEXT_TOKENS` tokens, however few are asked for, and a rerun gives the same bits. Sampling is seeded row by row, so
+that a training rollout doesn't depend on which requests came together.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def decode_step(model: Any, rows: Sequence[Row]) -> None:
         sequence = row.prompt + row.tokens
         tokens[index, : len(sequence)] = torch.tensor(sequence)
     with torch.no_grad():
-        log_probabilities = model(tokens).log_softmax(-1)
+        log_probabilities = model(tokens).float().log_softmax(-1)
     for index, row in enumerate(rows):
         if not row.done:
             position = len(row.prompt) + len(row.tokens) - 1

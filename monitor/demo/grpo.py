@@ -66,4 +66,4 @@ def update(model: Any, optimizer: Any, packed: Packed, old: Any, advantages: Seq
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
             optimizer.step()
-    return {"actor/pg_loss": float(loss), "actor/grad_norm": float(norm)}
+    return {"actor/pg_loss": loss.item(), "actor/grad_norm": norm.item()}
