@@ -111,7 +111,7 @@ class Checkpoint:
     complete: bool
     """True where the marker names this step or a later one and all shards are there."""
     at: float | None = None
-    """When it was first seen complete; before that, when it last grew."""
+    """When it last grew or turned complete."""
     bytes: int = 0
     """Most bytes seen in it."""
 
