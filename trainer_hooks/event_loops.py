@@ -15,6 +15,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from trainer_hooks import await_chain, ray_identity
@@ -24,23 +25,25 @@ from trainer_hooks.waits import Wait, wait_of
 MOST_TASKS = 5000
 """Tasks described in one answer: describing one takes some 10 µs under the GIL."""
 MOST_TIMERS = 20000
+MOST_STACK = 5000
+"""Frames of a thread that are searched for its loop: a deep recursion may stand above it."""
+MOST_CALLBACK_FRAMES = 200
 RETRIES = 3
 
 
 def describe(errors: Callable[[str, BaseException], None]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """Every loop, every pending task (at most `MOST_TASKS`), and how many tasks were left out."""
     asyncio = sys.modules.get("asyncio.tasks")
-    stacks = other_stacks()
     names = thread_names()
-    running = _running_loops(stacks)
+    running = _running_loops(other_stacks())
     pending = [task for task in _all_tasks(asyncio) if not task.done()] if asyncio else []
-    loops: dict[int, Any] = {id(loop): loop for loop, _ in running.values()}
+    loops: dict[int, Any] = {id(place.loop): place.loop for place in running}
     counts: dict[int, int] = {}
     for task in pending:
         loop = task.get_loop()
         loops.setdefault(id(loop), loop)
         counts[id(loop)] = counts.get(id(loop), 0) + 1
-    by_loop = {id(loop): (thread, frames) for thread, (loop, frames) in running.items()}
+    by_loop = {id(place.loop): place for place in running}
     described = []
     for task in pending[:MOST_TASKS]:
         try:
@@ -90,16 +93,24 @@ def _all_tasks(asyncio: Any) -> list[Any]:
     return list(found.values())
 
 
-def _running_loops(stacks: Mapping[int, types.FrameType]) -> dict[int, tuple[Any, list[Link]]]:
-    """By thread: the loop whose `_run_once` is on its stack (the innermost one), and the thread's frames."""
-    running = {}
+@dataclass(frozen=True)
+class Place:
+    """A loop on the thread that runs it."""
+
+    loop: Any
+    thread: int
+    blocked_seconds: float | None
+
+
+def _running_loops(stacks: Mapping[int, types.FrameType]) -> list[Place]:
+    """Every loop whose `_run_once` is on a thread's stack (the innermost one of each thread)."""
+    running = []
     for thread, frame in stacks.items():
-        links = await_chain.stack_of(frame, most=400)
+        links = await_chain.stack_of(frame, most=MOST_STACK)
         turn = _turn(links)
-        if turn is not None:
-            loop = links[turn].local("self")
-            if loop is not None:
-                running[thread] = (loop, links)
+        loop = links[turn].local("self") if turn is not None else None
+        if loop is not None:
+            running.append(Place(loop, thread, blocked_seconds(links)))
     return running
 
 
@@ -111,17 +122,15 @@ def _turn(links: list[Link]) -> int | None:
     return None
 
 
-def _loop(
-    loop: Any, place: tuple[int, list[Link]] | None, names: dict[int, tuple[str, int]], pending: int
-) -> dict[str, Any]:
-    thread = place[0] if place else getattr(loop, "_thread_id", None)
+def _loop(loop: Any, place: Place | None, names: dict[int, tuple[str, int]], pending: int) -> dict[str, Any]:
+    thread = place.thread if place else getattr(loop, "_thread_id", None)
     timers = [handle for handle in list(getattr(loop, "_scheduled", ()))[:MOST_TIMERS] if not handle.cancelled()]
     next_timer = min((handle.when() for handle in timers), default=None)
     return {
         "loop": key_of(loop),
         "thread": names.get(thread, ("", 0))[0] if thread else "",
         "running": bool(loop.is_running()),
-        "blocked_seconds": blocked_seconds(place[1]) if place else None,
+        "blocked_seconds": place.blocked_seconds if place else None,
         "timers": len(timers),
         "next_timer_seconds": None if next_timer is None else next_timer - loop.time(),
         "readers": _readers(loop),
@@ -149,7 +158,7 @@ def _readers(loop: Any) -> int:
     return len(watched) - (1 if own is not None and own.fileno() in watched else 0) if watched else 0
 
 
-def _task(asyncio: Any, task: Any, by_loop: dict[int, tuple[int, list[Link]]]) -> dict[str, Any] | None:
+def _task(asyncio: Any, task: Any, by_loop: dict[int, Place]) -> dict[str, Any] | None:
     """One task, read until two looks at what it waits for agree. None where it ended meanwhile."""
     loop = task.get_loop()
     for _ in range(RETRIES):
@@ -165,7 +174,10 @@ def _task(asyncio: Any, task: Any, by_loop: dict[int, tuple[int, list[Link]]]) -
     links = chain.links
     if chain.executing or asyncio.current_task(loop) is task:
         wait = Wait("running")
-        links = _with_stack(links, by_loop.get(id(loop)))
+        above = _stack_above_turn(by_loop.get(id(loop)))
+        # Only where the task still executes is what was on the thread's stack its own.
+        if above and asyncio.current_task(loop) is task:
+            links = [link for link in links if link.line == 0] + above
     context = _context_task_id(task)
     return {
         "name": task.get_name(),
@@ -181,15 +193,15 @@ def _task(asyncio: Any, task: Any, by_loop: dict[int, tuple[int, list[Link]]]) -
     }
 
 
-def _with_stack(links: list[Link], place: tuple[int, list[Link]] | None) -> list[Link]:
-    """The frames of the task that executes now: its outer compiled ones, then its thread's, outermost first."""
-    turn = _turn(place[1]) if place else None
-    if place is None or not turn:
-        return links
-    above = place[1][:turn]
+def _stack_above_turn(place: Place | None) -> list[Link]:
+    """The frames of the callback that a loop's thread executes now, outermost first."""
+    frame = other_stacks().get(place.thread) if place else None
+    links = await_chain.stack_of(frame, most=MOST_STACK)
+    turn = _turn(links)
+    above = links[:turn] if turn else []
     if above and above[-1].function.rpartition(".")[2] == "_run" and above[-1].file.endswith("events.py"):
         above = above[:-1]
-    return [link for link in links if link.line == 0] + list(reversed(above))
+    return list(reversed(above[:MOST_CALLBACK_FRAMES]))
 
 
 def _context_task_id(task: Any) -> str | None:

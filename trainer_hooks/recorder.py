@@ -43,19 +43,28 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), default=_plain, skipkeys=True)
 
 
 def claim_directory() -> str:
-    """The hooks' folder, made where missing. PermissionError where it is not ours alone."""
+    """The hooks' folder, made where missing. PermissionError where others could put their files in its place."""
     base = os.path.abspath(records.directory())
-    os.makedirs(base, mode=0o700, exist_ok=True)
-    given = bool(os.environ.get(records.DIRECTORY_VARIABLE))
     folder = os.path.join(base, os.path.basename(records.hooks_directory()))
+    os.makedirs(base, mode=0o700, exist_ok=True)
+    if os.environ.get(records.DIRECTORY_VARIABLE):
+        # A person's choice, which may be a folder for other things too: it stays as it is.
+        found = os.stat(base)
+        if found.st_uid not in (0, os.getuid()) or (found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX):
+            raise PermissionError(1, "others could replace what is in this folder", base)
+    else:
+        _close_to_others(base)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    for path in (base, folder):
-        found = os.stat(path) if given and path == base else os.lstat(path)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            raise PermissionError(1, "the folder belongs to someone else or is no folder", path)
-        if found.st_mode & (0o022 if given and path == base else 0o077):
-            os.chmod(path, 0o700)
+    _close_to_others(folder)
     return folder
+
+
+def _close_to_others(path: str) -> None:
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(1, "this belongs to someone else or is no folder", path)
+    if found.st_mode & 0o077:
+        os.chmod(path, 0o700)
 
 
 class Recorder:

@@ -116,7 +116,7 @@ def test_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch, own_
     monkeypatch.setattr(os, "getuid", lambda: 4242)
     mine = Recorder()
     mine.event("phase_begin", step=1, phase="gen")
-    assert any("belongs to someone else" in text for text in mine.errors)
+    assert mine.errors
     assert list((own_folders / "run" / "hooks").iterdir()) == []
 
 
@@ -128,12 +128,32 @@ def test_symlink_in_place_of_the_hooks_folder_is_refused(own_folders: Path, tmp_
     assert mine.errors and list(tmp_path.iterdir()) == []
 
 
-def test_folders_are_closed_to_others(fresh_recorder: Recorder, own_folders: Path) -> None:
+def test_hooks_folder_is_closed_to_others_and_a_person_s_folder_stays_as_it_is(
+    fresh_recorder: Recorder, own_folders: Path
+) -> None:
     (own_folders / "run" / "hooks").mkdir(parents=True, mode=0o755)
-    (own_folders / "run").chmod(0o777)
+    (own_folders / "run").chmod(0o1777)
     fresh_recorder.add("samples")
-    assert (own_folders / "run" / "hooks").stat().st_mode & 0o077 == 0
-    assert (own_folders / "run").stat().st_mode & 0o022 == 0
+    assert (own_folders / "run" / "hooks").stat().st_mode & 0o777 == 0o700
+    assert (own_folders / "run").stat().st_mode & 0o7777 == 0o1777
+    assert not fresh_recorder.errors
+
+
+def test_folder_in_which_others_could_replace_ours_is_refused(fresh_recorder: Recorder, own_folders: Path) -> None:
+    (own_folders / "run").mkdir()
+    (own_folders / "run").chmod(0o777)
+    fresh_recorder.event("score", step=1)
+    assert fresh_recorder.errors and list((own_folders / "run").iterdir()) == []
+
+
+def test_default_folder_is_made_for_its_owner_only(
+    fresh_recorder: Recorder, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LASTSTEP_DIR")
+    monkeypatch.setattr("tempfile.tempdir", str(own_folders))
+    fresh_recorder.event("score", step=1)
+    made = own_folders / f"laststep-{os.getuid()}"
+    assert made.stat().st_mode & 0o777 == 0o700 and len(list((made / "hooks").glob("*.jsonl"))) == 1
 
 
 def test_line_cut_by_a_full_disk_never_swallows_the_next_one(fresh_recorder: Recorder, own_folders: Path) -> None:

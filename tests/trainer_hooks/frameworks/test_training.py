@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.trainer_hooks.conftest import REPOSITORY
 from trainer_hooks.frameworks import demo, on_import, settings_of
 from trainer_hooks.frameworks.training import numbers
 from trainer_hooks.recorder import Recorder
@@ -143,3 +146,28 @@ def test_configuration_is_read_from_dictionaries_and_objects_and_survives_what_f
 
     assert settings_of.run_config({"trainer": Holder()}) == {"total_steps": 7}
     assert settings_of.run_config(None) == {}
+
+
+def test_process_that_ends_in_the_middle_of_training_says_what_is_missing(own_folders: Path, written: Reader) -> None:
+    program = f"""
+import threading
+import trainer_hooks.install
+from tests.trainer_hooks.conftest import REPOSITORY
+from trainer_hooks.frameworks import demo, on_import
+trainer_hooks.install.driver()
+on_import.install(demo.wraps({PACKAGE!r}))
+from {PACKAGE} import trainer
+begun = threading.Event()
+class Endless(trainer.RayPPOTrainer):
+    def _update_weights(self):
+        begun.set()
+        threading.Event().wait()
+threading.Thread(target=Endless({str(own_folders)!r}).fit, daemon=True).start()
+begun.wait()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "the end of its process at step 1 of 4" in written("guard")[0]["data"]["reason"]
+    assert done.stderr.count("laststep:") == 1
