@@ -44,6 +44,8 @@ class ValidationRecord:
     rows: int | None = None
     ended: bool = False
     failed: str = ""
+    weights_changed: bool = False
+    """Newer weights reached the engine while it ran."""
 
 
 class FinalValidation:
@@ -72,6 +74,8 @@ class FinalValidation:
 
     def weights_sent(self) -> None:
         """The engine took the trainer's weights."""
+        if self.validations and not self.validations[-1].ended and self.validations[-1].weights != self._trained:
+            self.validations[-1].weights_changed = True
         self._in_engine = self._trained
 
     def validation_began(self, step: int, rows_expected: int | None = None) -> None:
@@ -102,6 +106,9 @@ class FinalValidation:
         if not last.ended or last.failed:
             how = f"failed with {last.failed}" if last.failed else "began and did not end"
             return GuardVerdict(MISSING, f"the validation of the last step, {final}, {how}")
+        if last.weights_changed:
+            reason = f"weights reached the engine while the validation of the last step, {final}, ran"
+            return GuardVerdict(UNPROVEN, reason)
         if last.weights != self._trained:
             reason = f"the validation of the last step, {final}, ran before the last weight update reached the engine"
             return GuardVerdict(STALE_WEIGHTS, reason)

@@ -78,6 +78,16 @@ def test_training_after_the_final_validation_makes_it_stale() -> None:
     assert guard.verdict().final_validation == "stale-weights"
 
 
+def test_weights_that_arrive_during_the_final_validation_leave_it_unproven() -> None:
+    guard = trained(28)
+    guard.weights_trained(29)
+    guard.validation_began(29, 256)
+    guard.weights_sent()
+    guard.rows_seen(256)
+    guard.validation_ended()
+    assert guard.verdict().final_validation == "unproven"
+
+
 def test_unseen_weight_updates_are_no_accusation() -> None:
     guard = FinalValidation(2)
     guard.weights_trained(1)

@@ -23,7 +23,8 @@ TESTING = "testing"
 WHOLE_STEP = "step"
 """The timer around a whole step: no phase."""
 TRAINS = frozenset({"update_actor"})
-SENDS_WEIGHTS = frozenset({"update_weights"})
+"""Phases that change the trainer's weights. That the engine took them is told by the call that sends them, not by a
+phase: the transfer may overlap with what follows."""
 
 
 @dataclass
@@ -104,11 +105,8 @@ def after_phase(call: Call) -> None:
     if phase == WHOLE_STEP:
         return
     guard, step = _training.guard, _training.step
-    if guard is not None and step is not None and call.error is None:
-        if phase in TRAINS:
-            guard.weights_trained(step)
-        if phase in SENDS_WEIGHTS:
-            guard.weights_sent()
+    if guard is not None and step is not None and call.error is None and phase in TRAINS:
+        guard.weights_trained(step)
     _end(phase, call)
 
 
