@@ -187,10 +187,7 @@ def _wait_for_name(demo: DemoRun, watch_pid: int) -> str:
     with Ledger.open() as ledger:
         while time.monotonic() < deadline:
             for row in ledger.live_rows():
-                if (
-                    row["run"]["config"]["driver_pid"] == demo.driver.pid
-                    and row["cluster"]["gcs_address"] == demo.head.address
-                ):
+                if row["watch"]["pid"] == watch_pid and row["run"]["config"]["driver_pid"] == demo.driver.pid:
                     return str(row["run"]["name"])
             if not _alive(watch_pid):
                 raise LaststepError("the watch ended before it saw the run", "see watch.log in the state directory")
