@@ -127,7 +127,9 @@ class Case:
         """A proved finding."""
         file, line = (frame.file, frame.line) if frame else (None, None)
         advice = " ".join(part for part in (advice, self.weights_at_stake()) if part)
-        return Finding(hang_class, True, sentence, culprit, file, line, chain, evidence, advice)
+        moved_at = self.position.last_moved_at
+        seconds = self.scene.later.taken_at - moved_at if moved_at is not None else None
+        return Finding(hang_class, True, sentence, culprit, file, line, chain, evidence, advice, seconds)
 
     def weights_at_stake(self) -> str:
         """What is lost if the run is killed now; empty where the last step's checkpoint lies on disk."""

@@ -56,7 +56,8 @@ class Scene:
     @cached_property
     def pid_of_actor(self) -> dict[str, int]:
         """Process of each actor that lives."""
-        found = {actor.actor_id: actor.pid for actor in self.later.actors if actor.pid and actor.state == "ALIVE"}
+        living = [actor for actor in self.later.actors if actor.pid and actor.state == "ALIVE"]
+        found = {actor.actor_id: actor.pid for actor in living if actor.pid and self.is_at(actor.pid, actor.node_id)}
         found.update({process.actor_id: pid for pid, process in self.processes.items() if process.actor_id})
         return found
 
@@ -84,10 +85,15 @@ class Scene:
                 found.setdefault(pid, []).append(call)
         return found
 
+    def is_at(self, pid: int, node_id: str | None) -> bool:
+        """The process that was read under this pid, if any, is the one of that node: pids repeat from node to node."""
+        process = self.processes.get(pid)
+        return process is None or None in (process.node_id, node_id) or process.node_id == node_id
+
     def executor(self, call: RayCall) -> int | None:
         """The process that executes a call, or will."""
         if call.worker_pid is not None:
-            return call.worker_pid
+            return call.worker_pid if self.is_at(call.worker_pid, call.node_id) else None
         return self.pid_of_actor.get(call.actor_id) if call.actor_id else None
 
     def caller(self, call: RayCall) -> int | None:

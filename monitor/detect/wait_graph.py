@@ -233,7 +233,8 @@ class _Builder:
     def _run(self) -> None:
         found: list[Motion] = [motions.unseen(f"{name} was not read") for name in self.scene.later.unseen]
         for actor in self.scene.later.actors:
-            if actor.state not in ("DEAD",) and actor.pid not in self.scene.processes:
+            read = actor.pid in self.scene.processes and self.scene.is_at(actor.pid or 0, actor.node_id)
+            if actor.state != "DEAD" and not read:
                 found.append(motions.unseen(f"actor {actor.name or actor.class_name} was not read"))
         for snapshot in (self.scene.later, self.scene.earlier):
             for unknown in snapshot.unknown if snapshot else ():

@@ -16,7 +16,7 @@ from monitor.model.finding import Finding
 from monitor.model.snapshot import ProcessState, ThreadState
 
 AGE_TOLERANCE_SECONDS = 1.0
-"""The callback's age and the snapshot's own time are read some tenths of a second apart."""
+"""A callback's age is read at some moment of its snapshot, whose length comes on top of this."""
 
 
 def find(case: Case) -> tuple[Finding, ...]:
@@ -45,7 +45,9 @@ def _same_callback(case: Case, process: ProcessState, thread: ThreadState) -> bo
         return False
     now, then = thread.loop_blocked_seconds, before.loop_blocked_seconds
     if now is not None and then is not None:
-        return abs((now - then) - case.scene.seconds) <= AGE_TOLERANCE_SECONDS
+        earlier = case.scene.earlier
+        slack = AGE_TOLERANCE_SECONDS + case.scene.later.seconds + (earlier.seconds if earlier else 0.0)
+        return abs((now - then) - case.scene.seconds) <= slack
     rate = case.scene.thread_cpu_rate(process, thread)
     return rate is not None and rate < WORKING_THREAD_CPUS
 
