@@ -20,7 +20,7 @@ from monitor.engine.position import position_of
 from monitor.engine.source_set import SourceSet
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.store import Ledger
-from monitor.model.fact import Fact, FactKind
+from monitor.model.fact import Fact
 from monitor.model.finding import Finding, VerdictWord
 from monitor.model.reading import Unknown
 from monitor.model.run import RunState
@@ -76,6 +76,7 @@ class Engine:
         self._relocated_at = clock()
         self._keepsakes = keepsakes.Keepsakes(ledger, settings.hash_limit_bytes)
         self.ledger_unknown: Unknown | None = None
+        self._inherited = True
 
     @property
     def position(self) -> RunPosition:
@@ -98,6 +99,12 @@ class Engine:
     def close(self) -> None:
         """Give back what the sources hold."""
         self.sources.close()
+
+    def _withdraw_what_an_earlier_watch_left(self, now: float) -> None:
+        """A finding of a watch that was killed, made before the run's last progress, no longer holds."""
+        if self._inherited and self.state.progress is not None:
+            self._ledger.withdraw_older_findings(self.state.name, self.state.progress.last_moved_at, now)
+            self._inherited = False
 
     def _relocate(self, now: float) -> None:
         if now - self._relocated_at < RELOCATE_SECONDS or self.state.ended_at is not None:
@@ -148,6 +155,7 @@ class Engine:
         now = self._clock()
         try:
             self._keepsakes.keep(self.state, facts, now)
+            self._withdraw_what_an_earlier_watch_left(now)
             for finding in change.raised:
                 self._ledger.save_finding(self.state.name, finding, self.bundle, now)
             for finding in change.withdrawn:
@@ -168,8 +176,3 @@ class Engine:
         except LedgerError as error:
             since = self.ledger_unknown.since if self.ledger_unknown else now
             self.ledger_unknown = Unknown("ledger", since, str(error), error.HELP_TEXT)
-
-
-def ended(facts: tuple[Fact, ...]) -> bool:
-    """True where these facts end the run."""
-    return any(fact.kind is FactKind.RUN_END for fact in facts)
