@@ -1,7 +1,8 @@
 """The trainer's metrics file (`{"step": N, "data": {…}}` a line) as facts.
 
 The trainer opens it anew at each start: what it held before the run began is another attempt's, and so is what is
-written after an erasure when its steps begin again. Neither is told as this run's, and the erasure is said.
+written after an erasure when its steps begin again, if this run was seen to write the file before. Neither is told as
+this run's, and the erasure is said.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ class FileLoggerSource:
         self._not_before = not_before
         self._tail = LogTail(path)
         self._told: set[int] = set()
+        self._readings = 0
+        self._grew = False
+        """Seen to grow while it was watched: then it is this run that writes it."""
         self._other_attempt = False
         self._checking = False
 
@@ -39,6 +43,8 @@ class FileLoggerSource:
                 return []
         lines = self._tail.lines()
         facts = self._restarts(now)
+        self._grew = self._grew or (bool(lines) and self._readings > 0)
+        self._readings += 1
         at = min(now, self._tail.modified_at or now)
         for line in lines:
             facts += self._line(line, at)
@@ -47,6 +53,10 @@ class FileLoggerSource:
     def _restarts(self, now: float) -> list[Fact]:
         restarts, self._tail.restarts = self._tail.restarts, []
         if not restarts or not self._told:
+            return []
+        if not self._grew:
+            # Nothing was added since it was first read: an earlier attempt's, erased when this run began.
+            self._told.clear()
             return []
         self._checking = True
         words = (

@@ -53,7 +53,8 @@ def _read(nvml: Any, index: int) -> dict[str, Any]:
     def ask(what: str, question: Callable[[], T]) -> T | None:
         try:
             return question()
-        except nvml.NVMLError as error:
+        except Exception as error:
+            # Beside NVMLError, the binding raises errors of its own where the driver is older than it.
             errors.append(f"{what}: {error}")
             return None
 
@@ -65,7 +66,7 @@ def _read(nvml: Any, index: int) -> dict[str, Any]:
         memory = ask("memory", lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
         power = ask("power", lambda: nvml.nvmlDeviceGetPowerUsage(handle))
         warmth = ask("temperature", lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
-        users = ask("processes", lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
+        users = ask("processes", lambda: _users(nvml, handle))
         gpu["name"] = name.decode("utf-8", "replace") if isinstance(name, bytes) else name or ""
         gpu["utilization"] = float(rates.gpu) if rates is not None else None
         gpu["memory_used"] = int(memory.used) if memory is not None else None
@@ -75,6 +76,14 @@ def _read(nvml: Any, index: int) -> dict[str, Any]:
         gpu["pids"] = sorted({int(user.pid) for user in users or ()})
     gpu["errors"] = errors
     return gpu
+
+
+def _users(nvml: Any, handle: Any) -> Any:
+    """Processes on a GPU; drivers before 510 know only the second version of the question."""
+    try:
+        return nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except nvml.NVMLLibraryMismatchError:
+        return nvml.nvmlDeviceGetComputeRunningProcesses_v2(handle)
 
 
 if __name__ == "__main__":

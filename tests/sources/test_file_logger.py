@@ -50,7 +50,10 @@ def test_a_half_written_line_is_read_when_it_is_whole_and_a_broken_one_skipped(t
 def test_a_restart_that_erases_the_file_is_told_and_its_steps_are_not_this_runs(tmp_path: Path) -> None:
     path = tmp_path / "exp.jsonl"
     source = _source(path)
-    path.write_text(_line(1) + _line(2) + _line(3))
+    path.write_text(_line(1) + _line(2))
+    source.poll(NOW)
+    with path.open("a") as file:
+        file.write(_line(3))
     source.poll(NOW)
     path.write_text(_line(1, other=1))
     (notice,) = source.poll(NOW)
@@ -58,6 +61,15 @@ def test_a_restart_that_erases_the_file_is_told_and_its_steps_are_not_this_runs(
     with path.open("a") as file:
         file.write(_line(4))
     assert source.poll(NOW) == [], "step 4 of the other attempt"
+
+
+def test_an_earlier_attempts_file_that_this_run_erases_is_read_from_its_new_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "exp.jsonl"
+    path.write_text(_line(1) + _line(2) + _line(3))
+    source = _source(path)
+    source.poll(NOW)
+    path.write_text(_line(1))
+    assert _steps(source.poll(NOW)) == [1]
 
 
 def test_a_file_cut_by_rotation_goes_on_where_its_steps_go_on(tmp_path: Path) -> None:
