@@ -96,8 +96,12 @@ def _phase_end(draft: Draft, fact: Fact) -> bool:
         return True
     if not exact:
         return _reported_end(spans, fact.at, seconds)
-    begun = [number for number, span in enumerate(spans) if span.began_at is not None and span.began_at <= fact.at]
-    index = begun[-1] if begun else len(spans) - 1
+    if any(span.exact and span.ended_at == fact.at for span in spans):
+        return False
+    begun = [place for place, span in enumerate(spans) if span.began_at is None or span.began_at <= fact.at]
+    if not begun:
+        return False
+    index = begun[-1]
     known = spans[index]
     spans[index] = replace(known, ended_at=fact.at, seconds=seconds, exact=True)
     return known.ended_at is None
@@ -138,7 +142,8 @@ def _samples(draft: Draft, fact: Fact) -> bool:
         draft.validations[fact.step] = replace(known, began_at=began, total=total)
         if done > (known.done or 0):
             draft.validations[fact.step] = replace(draft.validations[fact.step], done=done)
-            of = f" of {total}" if total else ""
+            whole = total or draft.config.validation_rows
+            of = f" of {whole}" if whole else ""
             return draft.grew(fact, f"sample {done}{of} of the validation at step {fact.step}")
         return done == known.done and draft.grew_earlier(fact, f"sample {done} ")
     if not spans or done <= (spans[-1].done or 0):

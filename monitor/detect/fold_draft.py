@@ -89,7 +89,7 @@ class Draft:
         if seen is None:
             return
         known = self.validations[fact.step or 0]
-        growing = fact.kind is FactKind.DUMP
+        growing = fact.kind is FactKind.DUMP and fact.data.get("path") == seen.file
         others = tuple(item for item in known.evidence if not (growing and item.file == seen.file))
         places = {(item.file, item.line) for item in others}
         if (seen.file, seen.line) not in places and len(others) < CITED:

@@ -75,14 +75,14 @@ def _ended(draft: Draft) -> list[PhaseSpan]:
     spans = sorted(draft.spans, key=lambda span: (_time(span), span.step))
     closed = []
     for index, span in enumerate(spans):
-        if span.ended_at is None and not span.exact and span.began_at is not None:
+        if not span.exact and span.began_at is not None:
             after = (other.began_at for other in islice(spans, index + 1, None) if other.step >= span.step)
             later = [at for at in islice((at for at in after if at is not None), 1)]
             if draft.step_ended is not None and draft.step_ended >= span.step and draft.step_ended_at is not None:
                 later.append(max(draft.step_ended_at, span.began_at))
             if draft.ended_how == "finished" and draft.ended_at is not None:
                 later.append(max(draft.ended_at, span.began_at))
-            span = replace(span, ended_at=min(later, default=None))
+            span = replace(span, ended_at=earliest(span.ended_at, min(later, default=None)))
         closed.append(span)
     return closed
 
