@@ -8,6 +8,7 @@ from functools import partial
 
 from textual.app import App, ComposeResult
 from textual.message import Message
+from textual.screen import Screen
 
 from monitor.report.clean_text import clean
 from monitor.tui import lifecycle, view_state
@@ -17,6 +18,7 @@ from monitor.tui.screens.common import Room
 from monitor.tui.theme import BACKGROUND, RAISED
 from monitor.tui.view_state import END, ViewState
 from monitor.tui.widgets.canvas import Canvas
+from monitor.tui.widgets.lean_screen import LeanScreen
 from monitor.tui.widgets.prompt import Prompt
 
 NOTICE_SECONDS = 6.0
@@ -49,6 +51,10 @@ class CanvasApp(App[int]):
         self.feed = feed
         self.data = feed.latest
         self.state = ViewState(read_only=read_only)
+
+    def get_default_screen(self) -> Screen[None]:
+        """A screen that sends only what changed."""
+        return LeanScreen()
 
     def compose(self) -> ComposeResult:
         """Head, body, prompt, foot."""

@@ -97,6 +97,35 @@ def _words(text: str, longest: int) -> Iterable[str]:
             yield from chop_cells(word, longest)
 
 
+def changed(old: Line, new: Line, width: int, gap: int = 16) -> list[tuple[int, int]]:
+    """Where two rows of `width` cells differ, as (first, last + 1); places less than `gap` cells apart are joined."""
+    before, after = _cells(old, width), _cells(new, width)
+    runs: list[tuple[int, int]] = []
+    for index, (was, now) in enumerate(zip(before, after)):
+        if was == now:
+            continue
+        if runs and index - runs[-1][1] < gap:
+            runs[-1] = (runs[-1][0], index + 1)
+        else:
+            runs.append((index, index + 1))
+    return runs
+
+
+def _cells(content: Line, width: int) -> list[tuple[str, str, str]]:
+    """One entry a cell: its text, style and action; both halves of a wide character differ where it does."""
+    cells: list[tuple[str, str, str]] = []
+    for text, style, action in fit(content, width):
+        if text.isascii():
+            cells += [(character, style, action) for character in text]
+            continue
+        for character in text:
+            size = cell_len(character)
+            if size == 0 and cells:
+                cells[-1] = (cells[-1][0] + character, style, action)
+            cells += [(character, style, action)] * size
+    return cells
+
+
 def columns(left: Sequence[Line], right: Sequence[Line], left_width: int, width: int, gap: int = 2) -> list[Line]:
     """Two blocks side by side, `left` in `left_width` cells, the pair in `width`."""
     rows = max(len(left), len(right))

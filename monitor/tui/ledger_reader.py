@@ -6,6 +6,7 @@ them changed. Names and sentences of the live document are cleaned here, once.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ from monitor.tui.screen_data import RunRow, ScreenData
 if TYPE_CHECKING:
     from monitor.ledger.rows import RerunRow, RunSummary
     from monitor.ledger.store import Ledger
+
+ANEW_SECONDS = 5.0
+"""The ledger is read at least this often: what its rows say depends also on whether processes live."""
 
 RUNS_SHOWN = 200
 """Newest runs of the list; a longer one is for `laststep scores`."""
@@ -36,6 +40,18 @@ def ledger_opener(path: Path | str | None) -> OpenReader:
     return open_reader
 
 
+def file_state(path: Path) -> tuple[tuple[int, int, int], ...]:
+    """Identity, size and time of the ledger's file and of its write-ahead log: equal while nothing was written."""
+    state = []
+    for name in (path, path.with_name(path.name + "-wal")):
+        try:
+            found = os.stat(name)
+            state.append((found.st_ino, found.st_size, found.st_mtime_ns))
+        except FileNotFoundError:
+            state.append((0, 0, 0))
+    return tuple(state)
+
+
 def unsaid(sentence: str) -> None:
     """Nothing is printed under a dashboard: what a ledger says is in its `notices`, which the Run screen shows."""
     del sentence
@@ -48,13 +64,23 @@ class LedgerFileReader:
         self._ledger = ledger
         self._rows: dict[str, tuple[object, RunRow]] = {}
         self._live: tuple[float | None, Live | None] = (None, None)
+        self._last: ScreenData | None = None
+        self._last_state: object = None
+        self._read_at = 0.0
 
     def close(self) -> None:
         """Close the ledger."""
         self._ledger.close()
 
     def read(self, run: str | None, now: float) -> ScreenData:
-        """See `LedgerReader`."""
+        """See `LedgerReader`. Where no byte of the ledger's files changed, the last reading stands for some seconds."""
+        state = (run, file_state(self._ledger.path))
+        if self._last is not None and state == self._last_state and 0 <= now - self._read_at < ANEW_SECONDS:
+            return replace(self._last, now=now)
+        self._last, self._last_state, self._read_at = self._read_all(run, now), state, now
+        return self._last
+
+    def _read_all(self, run: str | None, now: float) -> ScreenData:
         summaries = self._ledger.runs()[:RUNS_SHOWN]
         scores = tuple(self._ledger.scores())
         live, problem = self._read_live(run)

@@ -1,4 +1,4 @@
-"""A widget that shows lines and repaints only the rows whose text or style changed.
+"""A widget that shows lines and repaints only the cells whose text or style changed.
 
 The last guard against hostile text: whatever isn't printable by now is cleaned here. Does not scroll; it is given the
 lines that are to be seen.
@@ -7,6 +7,7 @@ lines that are to be seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from rich.segment import Segment
 from textual.geometry import Region
@@ -15,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from monitor.report.clean_text import clean
-from monitor.tui.cells import Line, fit
+from monitor.tui.cells import Line, changed, fit
 from monitor.tui.theme import style
 
 
@@ -34,16 +35,19 @@ class Canvas(Widget, can_focus=False):
 
     def show_lines(self, lines: Sequence[Line]) -> int:
         """Show these lines; gives the number of rows that changed."""
-        changed = [
-            row
-            for row in range(max(len(lines), len(self._lines)))
-            if (lines[row] if row < len(lines) else None) != (self._lines[row] if row < len(self._lines) else None)
-        ]
-        if not changed:
-            return 0
+        width, height = self.size
+        rows: set[int] = set()
+        regions: list[Region] = []
+        for row, (old, new) in enumerate(zip_longest(self._lines, lines, fillvalue=())):
+            if old == new or row >= height:
+                continue
+            for left, right in changed(old, new, width):
+                rows.add(row)
+                regions.append(Region(left, row, right - left, 1))
         self._lines = list(lines)
-        self.refresh(*[Region(0, row, self.size.width, 1) for row in changed if row < self.size.height])
-        return len(changed)
+        if regions:
+            self.refresh(*regions)
+        return len(rows)
 
     def on_resize(self) -> None:
         """Ask for lines of the new size."""

@@ -1,0 +1,48 @@
+"""A screen that sends only the cells that changed: on a slow line, a number that moves costs its digits, not its row.
+
+Textual cuts a partial update at its right end only, and sends each row from the widget's left edge. This is the one
+place that builds on textual's private compositor.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.control import Control
+from textual._compositor import ChopsUpdate, Compositor
+from textual.screen import Screen
+
+
+class LeanUpdate(ChopsUpdate):
+    """A partial update cut at both ends of each span."""
+
+    def render_segments(self, console: Console) -> str:
+        """The escape sequences and text of every span."""
+        parts: list[str] = []
+        for y, x1, x2 in self.spans:
+            ends = self.chop_ends[y]
+            for end, (x, strip) in zip(ends, self.chops[y].items()):
+                left, right = max(x, x1), min(end, x2)
+                if strip is None or left >= right:
+                    continue
+                parts.append(Control.move_to(left, y).segment.text)
+                parts.append(strip.crop(left - x, right - x).render(console))
+        return "".join(parts)
+
+
+class LeanCompositor(Compositor):
+    """Textual's compositor with lean partial updates."""
+
+    def render_partial_update(self) -> ChopsUpdate | None:
+        """See `LeanUpdate`."""
+        update = super().render_partial_update()
+        if update is None:
+            return None
+        return LeanUpdate(update.chops, update.spans, update.chop_ends)
+
+
+class LeanScreen(Screen[None]):
+    """The dashboard's only screen."""
+
+    def __init__(self) -> None:
+        super().__init__(id="_default")
+        self._compositor = LeanCompositor()
