@@ -1,6 +1,6 @@
 """The dashboard on the examples instead of a ledger, as a program: for tests of the terminal alone.
 
-    python -m tests.pty.small_dashboard [healthy|hanging|reran] [--read-only]
+python -m tests.pty.small_dashboard [healthy|hanging|reran] [--read-only]
 """
 
 from __future__ import annotations
