@@ -1,9 +1,8 @@
-"""The rerun as a process with a real Ray of its own: its score, its failures, its end by signals."""
+"""The rerun as a process with a real Ray of its own: its failures and its end by signals."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import time
@@ -14,15 +13,13 @@ import pytest
 
 from monitor.ledger.rows import RerunRow
 from monitor.ledger.store import Ledger
-from monitor.model.score import Standing
-from monitor.rerun import claims
-from monitor.rerun.environment import RERUN_VARIABLE
 from monitor.rerun.follow import watch_rerun
 from monitor.rerun.launch import cancel, start
 from monitor.rerun.plan import RerunPlan, make_plan
 from monitor.rerun.preflight import Refused
 from monitor.sources import checkpoints
-from tests.rerun.run_folder import RUN, SAMPLES, STEP, make_run, tree_hash
+from tests.rerun.leftovers import no_process_left, nothing_left
+from tests.rerun.run_folder import RUN, STEP, make_run
 
 pytestmark = [pytest.mark.real, pytest.mark.torch]
 
@@ -50,28 +47,6 @@ def planned(ledger: Ledger, engine: str = "ENGINE", quant: str | None = None) ->
     return dataclasses.replace(make_plan(ledger, RUN, quant=quant), engine=f"tests.rerun.engines:{engine}")
 
 
-def processes_of(plan: RerunPlan) -> list[int]:
-    """Live processes that carry the rerun's mark."""
-    mark = f"{RERUN_VARIABLE}={plan.out_directory}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
-
-
-def nothing_left(plan: RerunPlan) -> bool:
-    """Neither a process nor Ray's temporary folder; processes that end now are waited for."""
-    deadline = time.monotonic() + 30
-    while processes_of(plan) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    ray_folder = Path((Path(plan.out_directory) / claims.FOLDER_NOTE).read_text())
-    return not processes_of(plan) and not ray_folder.exists()
-
-
 def until_samples(ledger: Ledger, identity: str) -> RerunRow:
     """The row once the first batch is done."""
     deadline = time.monotonic() + PATIENCE
@@ -82,33 +57,6 @@ def until_samples(ledger: Ledger, identity: str) -> RerunRow:
             return row
         time.sleep(0.2)
     raise AssertionError("no sample was evaluated in time")
-
-
-def test_the_score_is_valid_proved_and_the_runs_folder_unchanged(ledger: Ledger, folder: Path) -> None:
-    before = tree_hash(folder)
-    plan = planned(ledger)
-    identity = start(plan, ledger)
-    rows = list(watch_rerun(ledger, identity))
-    assert rows[-1].status == "done", rows[-1]
-    (score,) = ledger.scores(RUN)
-    assert score.standing == (Standing.VALID,), score.reasons
-    assert (score.step, score.provenance.rows, score.provenance.rerun_id) == (STEP, SAMPLES, identity)
-    dumped = [json.loads(line) for line in plan.dump_path.read_text().splitlines()]
-    assert len(dumped) == SAMPLES
-    assert score.value == sum(row["score"] for row in dumped) / SAMPLES
-    assert json.loads(plan.attestation_path.read_text()) == score.provenance.attestation
-    assert tree_hash(folder) == before
-    assert nothing_left(plan)
-
-
-def test_in_bf16_it_is_not_quantized(ledger: Ledger, folder: Path) -> None:
-    plan = planned(ledger, quant="bf16")
-    identity = start(plan, ledger)
-    rows = list(watch_rerun(ledger, identity))
-    assert rows[-1].status == "done", rows[-1]
-    (score,) = ledger.scores(RUN)
-    assert Standing.NOT_QUANTIZED in score.standing
-    assert Standing.VALID not in score.standing
 
 
 @pytest.mark.parametrize(("engine", "words"), [("DYING", "process ended"), ("RAISING", "scoring sample s3 failed")])
@@ -155,6 +103,7 @@ def test_killed_in_the_middle_it_ends_failed_leaves_nothing_and_does_not_block_t
         start(second, ledger)
     assert not Path(second.out_directory).exists()
     os.kill(row.pid, signal.SIGKILL)
+    assert no_process_left(plan), "its Ray outlived it"
     *_, last = watch_rerun(ledger, identity)
     assert (last.status, ledger.scores(RUN)) == ("failed", [])
     assert nothing_left(plan)
