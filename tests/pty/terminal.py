@@ -1,4 +1,4 @@
-"""A real terminal for tests: a program in a pty, its screen as text (pyte), keys, signals, size, and the loss of it all.
+"""A real terminal for tests: a program in a pty, its screen as text (pyte), keys, signals, size, and its loss.
 
     with Terminal([sys.executable, "-m", "monitor.cli"], rows=24, columns=80) as terminal:
         terminal.wait_for("HANG")

@@ -19,6 +19,7 @@ from monitor.tui.screen_data import RunRow, ScreenData
 NOW = 1_800_000_000.0
 RUN = "grpo-arithmetic-20270115T075800Z"
 METRIC = "val-core/arithmetic/acc/mean@1"
+RERUNS = "/home/ada/.local/state/laststep/reruns"
 BUNDLE = "/home/ada/.local/state/laststep/bundles/grpo-arithmetic-20270115T075800Z-1"
 SECONDS = {"gen": 0.9, "reward": 0.1, "old_log_prob": 0.25, "update_actor": 0.7, "update_weights": 0.12, "step": 2.2}
 
@@ -104,12 +105,15 @@ def finding() -> Finding:
 
 
 PROCESSES = [
-    {"pid": 4401, "role": "driver", "label": "driver (pid 4401)", "state": "S", "cpu_percent": 0.4, "rss_bytes": 190_000_000},
-    {"pid": 4533, "role": "trainer", "label": "TaskRunner (pid 4533)", "state": "S", "cpu_percent": 11.8, "rss_bytes": 231_000_000},
-    {"pid": 4690, "role": "train-worker", "label": "WorkerDict (pid 4690)", "state": "R", "cpu_percent": 97.1, "rss_bytes": 402_000_000},
-    {"pid": 4702, "role": "agent-loop", "label": "AgentLoopWorker (pid 4702)", "state": "S", "cpu_percent": 4.0, "rss_bytes": 218_000_000},
-    {"pid": 4711, "role": "rollout", "label": "RolloutServer rollout_server_0 (pid 4711)", "state": "S", "cpu_percent": 61.0, "rss_bytes": 388_000_000},
-]  # fmt: skip
+    dict(zip(("pid", "role", "label", "state", "cpu_percent", "rss_bytes"), row))
+    for row in (
+        (4401, "driver", "driver (pid 4401)", "S", 0.4, 190_000_000),
+        (4533, "trainer", "TaskRunner (pid 4533)", "S", 11.8, 231_000_000),
+        (4690, "train-worker", "WorkerDict (pid 4690)", "R", 97.1, 402_000_000),
+        (4702, "agent-loop", "AgentLoopWorker (pid 4702)", "S", 4.0, 218_000_000),
+        (4711, "rollout", "RolloutServer rollout_server_0 (pid 4711)", "S", 61.0, 388_000_000),
+    )
+]
 
 LOG = [
     "(TaskRunner pid=4533) step:28 - actor/loss:0.0121 - timing_s/gen:0.911 - timing_s/step:2.31",
@@ -156,10 +160,18 @@ def document(run: RunState | None = None, verdict: Verdict | None = None, **chan
 def gpu_readings(count: int = 8) -> dict[str, Any]:
     """Half of the GPUs belong to the rollout, half to the train worker."""
     rows = [
-        GpuReading(index, "NVIDIA H200", 40.0 + 7 * index, (90 + index) << 30, 141 << 30, 402.0 + 9 * index, 51.0 + index,
-                   (4711 if index < count // 2 else 4690,))
+        GpuReading(
+            index,
+            "NVIDIA H200",
+            40.0 + 7 * index,
+            (90 + index) << 30,
+            141 << 30,
+            402.0 + 9 * index,
+            51.0 + index,
+            (4711 if index < count // 2 else 4690,),
+        )
         for index in range(count)
-    ]  # fmt: skip
+    ]
     return {"at": NOW - 1, "value": to_json(rows), "unknown": None}
 
 
@@ -184,11 +196,18 @@ def scores() -> tuple[Score, ...]:
 def valid_score() -> Score:
     """Of the final step, by a rerun, with its attestation."""
     return score(
-        29, 0.6914, Standing.VALID, source="rerun", rerun_id="r1", weights_fingerprint="9f27ab31c0de9f27ab31c0de",
-        checkpoint_fingerprint="9f27ab31c0de9f27ab31c0de", start_fingerprint="0000", data_sha256="5d41402abc4b2a76b9719d911017c592",
-        dump_path="/home/ada/.local/state/laststep/reruns/grpo/validation/29.jsonl",
+        29,
+        0.6914,
+        Standing.VALID,
+        source="rerun",
+        rerun_id="r1",
+        weights_fingerprint="9f27ab31c0de9f27ab31c0de",
+        checkpoint_fingerprint="9f27ab31c0de9f27ab31c0de",
+        start_fingerprint="0000",
+        data_sha256="5d41402abc4b2a76b9719d911017c592",
+        dump_path=f"{RERUNS}/{RUN}/validation/29.jsonl",
         attestation={"active_layers": 12, "expected_layers": 12, "calls": 6144},
-    )  # fmt: skip
+    )
 
 
 def healthy(**changes: Any) -> ScreenData:
@@ -205,9 +224,9 @@ def hanging(**changes: Any) -> ScreenData:
     )
     verdict = Verdict(VerdictWord.HANG, (finding(),))
     loops = [
-        {"process": "RolloutServer rollout_server_0 (pid 4711)", "thread": "AsyncIO Thread: default", "blocked_seconds": None, "pending_tasks": 66},
-        {"process": "AgentLoopWorker (pid 4702)", "thread": "AsyncIO Thread: default", "blocked_seconds": None, "pending_tasks": 65},
-    ]  # fmt: skip
+        {"process": name, "thread": "AsyncIO Thread: default", "blocked_seconds": None, "pending_tasks": tasks}
+        for name, tasks in (("RolloutServer rollout_server_0 (pid 4711)", 66), ("AgentLoopWorker (pid 4702)", 65))
+    ]
     live = parse(document(stuck, verdict, bundle=BUNDLE, loops=loops, loops_at=NOW - 3))
     row = RunRow(
         RUN,
@@ -243,17 +262,23 @@ def planned(*, refused: bool = False) -> PlannedRerun:
     """A plan with its preflight."""
     marker = "the marker names step 29 and all shards are there"
     missing = "the checkpoint lacks actor/model_world_size_1_rank_0.pt"
+    state = "fail" if refused else "pass"
     checks = (
-        CheckLine("checkpoint", "fail" if refused else "pass", missing if refused else marker, (), "use the newest earlier checkpoint: --step 20"),
+        CheckLine("checkpoint", state, missing if refused else marker, (), "use the newest earlier one: --step 20"),
         CheckLine("validation-set", "pass", "the validation data is the run's own (sha256)"),
         CheckLine("recipe", "pass", "the recipe is the training's: mxfp4_w4a4"),
         CheckLine("versions", "unknown", "the run recorded no version of torch to compare with 2.13.0"),
         CheckLine("cpus", "pass", "1 of 2 CPUs is free"),
         CheckLine("output", "pass", "the output folder is new and outside the run's"),
         CheckLine("alone", "pass", "no other rerun of this score is under way"),
-    )  # fmt: skip
+    )
     facts = (
-        ("run", RUN), ("step", "29"), ("weights from", "/runs/arith/checkpoints/global_step_29"), ("validation set", "/runs/arith/data/validation.jsonl"),
-        ("samples", "256"), ("quantization", "mxfp4_w4a4"), ("writes only into", f"/home/ada/.local/state/laststep/reruns/{RUN}-step29-mxfp4_w4a4"),
-    )  # fmt: skip
+        ("run", RUN),
+        ("step", "29"),
+        ("weights from", "/runs/arith/checkpoints/global_step_29"),
+        ("validation set", "/runs/arith/data/validation.jsonl"),
+        ("samples", "256"),
+        ("quantization", "mxfp4_w4a4"),
+        ("writes only into", f"{RERUNS}/{RUN}-step29-mxfp4_w4a4"),
+    )
     return PlannedRerun(RUN, 29, facts, checks, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -72,14 +71,3 @@ def rows(app: Dashboard) -> list[str]:
     width, height = app.size
     lines = app.screen._compositor.render_strips()
     return ["".join(segment.text for segment in strip)[:width].rstrip() for strip in lines[:height]]
-
-
-async def until(app: Dashboard, pause: Callable[[], object], what: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until `what()` holds; fails with the screen's text where it never does."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > deadline:
-            raise AssertionError("never came:\n" + "\n".join(rows(app)))
-        result = pause()
-        if hasattr(result, "__await__"):
-            await result

@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from textual.pilot import Pilot
 
 from monitor.model.errors import LaststepError
 from monitor.tui.actions import ACTIONS
-from monitor.tui.dashboard import Dashboard
 from monitor.tui.live import parse
-from monitor.tui.rerun_flow import Stage
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.widgets.canvas import Canvas
 from tests.tui import examples
-from tests.tui.fakes import FakeLedger, FakeReruns, dashboard, rows
+from tests.tui.fakes import dashboard, rows
+from tests.tui.session import opened
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
-
-
-class Session:
-    """A running dashboard with its doors."""
-
-    def __init__(self, app: Dashboard, ledger: FakeLedger, reruns: FakeReruns, pilot: Pilot[int]) -> None:
-        self.app, self.ledger, self.reruns, self.pilot = app, ledger, reruns, pilot
-
-    @property
-    def text(self) -> str:
-        return "\n".join(rows(self.app))
-
-    async def press(self, *keys: str) -> str:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
-        return self.text
-
-    async def until(self, condition: Callable[[], bool]) -> str:
-        for _ in range(400):
-            await self.pilot.pause(0.02)
-            if condition():
-                return self.text
-        raise AssertionError("never came:\n" + self.text)
-
-    async def until_shown(self, text: str) -> str:
-        return await self.until(lambda: text in self.text)
-
-    async def read(self, data: ScreenData) -> str:
-        """The ledger says something else now."""
-        self.ledger.data = data
-        self.app.feed.read_now()
-        return await self.until(lambda: self.app.data == data)
-
-
-@asynccontextmanager
-async def opened(
-    data: ScreenData, size: tuple[int, int] = (80, 24), reruns: FakeReruns | None = None, *, read_only: bool = False
-) -> AsyncIterator[Session]:
-    doors = reruns or FakeReruns()
-    app, ledger = dashboard(data, doors, read_only=read_only)
-    async with app.run_test(size=size) as pilot:
-        session = Session(app, ledger, doors, pilot)
-        await session.until_shown("q quit")
-        yield session
 
 
 @pytest.mark.asyncio
@@ -146,90 +98,6 @@ async def test_a_ledger_that_cannot_be_read_keeps_the_last_screen_and_says_why()
 async def test_an_empty_ledger_says_what_to_do() -> None:
     async with opened(ScreenData(examples.NOW)) as session:
         assert "laststep watch" in session.text
-
-
-@pytest.mark.asyncio
-async def test_enter_alone_never_launches_the_whole_name_does() -> None:
-    async with opened(examples.hanging()) as session:
-        await session.press("r")
-        await session.until_shown("launch?")
-        assert session.reruns.asked == [(examples.RUN, None)]
-        await session.press("enter", "enter", "y", "enter")
-        assert session.reruns.launches == []
-        assert "Not launched" in session.text
-        await session.press("backspace", *examples.RUN[:-1], "enter")
-        assert session.reruns.launches == []
-        await session.press(examples.RUN[-1], "enter")
-        await session.until(lambda: session.app.state.flow.stage is Stage.LAUNCHED)
-        assert len(session.reruns.launches) == 1
-
-
-@pytest.mark.asyncio
-async def test_a_launched_rerun_is_followed_to_its_proofs() -> None:
-    async with opened(examples.hanging()) as session:
-        await session.press("r")
-        await session.until_shown("launch?")
-        await session.press(*examples.RUN, "enter")
-        await session.until(lambda: session.app.state.flow.stage is Stage.LAUNCHED)
-        running = examples.rerun_row("evaluating", 64)
-        text = await session.read(examples.hanging(reruns=(running,)))
-        assert "64/256 samples" in text
-        assert "4 Rerun 25 %" in text
-        text = await session.read(examples.reran())
-        assert "✓ valid" in text
-        assert "are the checkpoint's and not the start model's" in text
-        assert "12/12 linear layers" in text
-
-
-@pytest.mark.asyncio
-async def test_a_refused_plan_names_the_failed_line_and_its_cure_and_asks_for_nothing() -> None:
-    async with opened(examples.hanging(), reruns=FakeReruns(examples.planned(refused=True))) as session:
-        await session.press("r")
-        text = await session.until_shown("refused")
-        assert "the checkpoint lacks" in text
-        assert "--step 20" in text
-        await session.press(*examples.RUN, "enter")
-        assert session.reruns.launches == []
-
-
-@pytest.mark.asyncio
-async def test_what_can_not_be_planned_is_said_with_its_cure() -> None:
-    problem = LaststepError("the last step is not known", "name the step: laststep rerun RUN --step N")
-    async with opened(examples.hanging(), reruns=FakeReruns(problem=problem)) as session:
-        await session.press("r")
-        text = await session.until_shown("the last step is not known")
-        assert "name the step" in text
-
-
-@pytest.mark.asyncio
-async def test_escape_leaves_the_plan_without_launching() -> None:
-    async with opened(examples.hanging()) as session:
-        await session.press("r")
-        await session.until_shown("launch?")
-        assert "Nothing was launched" in await session.press("escape")
-        await session.press("escape")
-        assert "launch?" not in session.text
-        await session.press(*examples.RUN, "enter")
-        assert session.reruns.launches == []
-
-
-@pytest.mark.asyncio
-async def test_a_rerun_is_planned_for_the_selected_score() -> None:
-    async with opened(examples.hanging()) as session:
-        await session.press("3", "down", "down")
-        assert "step 20 is not the run's last step" in session.text
-        await session.press("r")
-        await session.until_shown("launch?")
-        assert session.reruns.asked == [(examples.RUN, 20)]
-
-
-@pytest.mark.asyncio
-async def test_read_only_drops_the_key_its_footer_and_its_help() -> None:
-    async with opened(examples.hanging(), read_only=True) as session:
-        assert "r rerun" not in rows(session.app)[-1]
-        await session.press("r")
-        assert session.reruns.asked == []
-        assert "plan the rerun" not in await session.press("question_mark")
 
 
 @pytest.mark.asyncio

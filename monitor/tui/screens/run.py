@@ -68,6 +68,7 @@ def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
         sections.checkpoints(data, rank=7),
         sections.phases(data, width, rank=3),
         machine.gpus(data, width, rank=4),
+        sections.notices(data, width, rank=4),
         machine.processes(data, width, rank=5),
         machine.loops(data, width, rank=6),
         machine.sources(data, width, rank=2),
@@ -91,6 +92,7 @@ def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
         sections.findings(data, each, rank=1),
         sections.phases(data, each, rank=2),
         sections.checkpoints(data, rank=3),
+        sections.notices(data, each, rank=2),
     ]
     hardware = [
         machine.gpus(data, last, rank=1),

@@ -172,6 +172,15 @@ def checkpoints(data: ScreenData, rank: int) -> Section:
     return Section("checkpoints", tuple(rows), least=1, rank=rank)
 
 
+def notices(data: ScreenData, width: int, rank: int) -> Section:
+    """What the run's own sources told a person, newest first: a warning, a restart, an erased file."""
+    rows: list[Line] = []
+    for item in reversed(data.live.run.notices if data.live else ()):
+        when = f" ({wording.ago(data.now - item.at)})" if item.at else ""
+        rows += sentence("warn", f"{item.what}{when}", width, rows=2)
+    return Section("notices", tuple(rows), least=1, rank=rank)
+
+
 def findings(data: ScreenData, width: int, rank: int) -> Section:
     """What holds now, then what was found and withdrawn."""
     rows: list[Line] = []
