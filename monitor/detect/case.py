@@ -11,6 +11,7 @@ from functools import cached_property
 from monitor.detect.frames import place
 from monitor.detect.graph import Edge, EdgeKind, Motion, MotionKind, Node, NodeKind, WaitGraph
 from monitor.detect.scene import Scene
+from monitor.detect.thread_waits import Doing, thread_wait
 from monitor.detect.wait_graph import build_from, process_key
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding, WaitLink
@@ -30,14 +31,24 @@ class Case:
 
     @cached_property
     def starts(self) -> tuple[tuple[str, ...], ...]:
-        """Where chains begin, the best first: the driver's threads, the driver, the trainer's threads, the trainer."""
+        """Where chains begin, the driver before the trainer: their threads that wait in Ray, or else, where they run
+        an event loop or poll, any call that they made."""
         found = []
         for role in TRAINER_ROLES:
-            pids = {pid for pid, process in self.scene.processes.items() if process.role == role}
+            processes = [process for process in self.scene.processes.values() if process.role == role]
+            pids = {process.pid for process in processes}
             threads = [node.key for node in self.graph.nodes.values() if node.pid in pids and _is_thread(node)]
-            found.append(tuple(threads))
-            found.append(tuple(process_key(pid) for pid in sorted(pids)))
+            waiting = tuple(key for key in threads if key in self.graph.outgoing)
+            asking = tuple(process_key(process.pid) for process in processes if self._asks(process))
+            found.append(waiting or asking)
         return tuple(group for group in found if group)
+
+    def _asks(self, process: ProcessState) -> bool:
+        """It waits in ways that no thread shows: in asyncio tasks, or asking again and again."""
+        if self.scene.loops(process):
+            return True
+        main = (thread for thread in process.threads if thread.name == "MainThread")
+        return any(thread_wait(thread).doing is Doing.TIMED for thread in main)
 
     def chain_edges(self, wanted: Callable[[Node], bool]) -> tuple[Edge, ...] | None:
         """The chain of waits from the trainer to a wanted node, None where there is none."""

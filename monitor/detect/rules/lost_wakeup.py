@@ -14,7 +14,8 @@ from monitor.detect.case import Case
 from monitor.detect.frames import place
 from monitor.detect.graph import EdgeKind, Node, NodeKind
 from monitor.detect.motions import IN_PROCESS
-from monitor.detect.wait_graph import slots_taken, task_key
+from monitor.detect.scene import QUEUED
+from monitor.detect.wait_graph import task_key
 from monitor.model.fact import Evidence
 from monitor.model.finding import Finding, WaitLink
 from monitor.model.snapshot import AsyncioTask, Frame, ProcessState
@@ -30,7 +31,11 @@ def find(case: Case) -> tuple[Finding, ...]:
     if len(pids) != 1:
         return ()
     process = leaves[0][0]
-    if not all(thread.loop_idle for thread in case.scene.loops(process)) or slots_taken(case.scene, process):
+    calls = case.scene.calls_of_actor.get(process.actor_id or "", ())
+    if any(call.state == QUEUED for call in calls):
+        # A call that can't begin may be the one that would wake it: that is `control-queue`, or not to be told.
+        return ()
+    if not all(thread.loop_idle for thread in case.scene.loops(process)):
         return ()
     tasks = [task for _, task in leaves]
     # Who waits for a lock waits for its holder: the holder's own wait is the cause.
