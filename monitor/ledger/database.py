@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitor.ledger import schema
-from monitor.ledger.database_errors import is_damage, translated, unreachable
+from monitor.ledger.database_errors import is_damage, is_read_only, translated, unreachable
 from monitor.ledger.errors import LedgerError, LedgerReadOnly
 
 BUSY_SECONDS = 10.0
@@ -152,7 +152,15 @@ class Database:
     def _open_reader(self) -> sqlite3.Connection:
         if not self.path.exists():
             return self._empty()
-        if self._suspect or self._damage():
+        try:
+            damaged = self._suspect or bool(self._damage("ro"))
+        except sqlite3.OperationalError as error:
+            # A process was killed while it made the ledger: only a writer may take back what it left half done.
+            if not is_read_only(error):
+                raise
+            self._open_as_writer()
+            damaged = False
+        if damaged:
             with self._opening_lock():
                 self._set_aside_if_damaged()
             if not self.path.exists():
@@ -164,13 +172,19 @@ class Database:
             return self._empty()
         if found < schema.SCHEMA:
             connection.close()
-            Database(self.path, read_only=False, say=self._say).open()
+            self._open_as_writer()
             connection = _connect(f"file:{quote(str(self.path))}?mode=ro")
         if found > schema.SCHEMA:
             self._newer(connection)
         connection.execute("PRAGMA query_only = 1")
         self._identity = _identity(self.path)
         return connection
+
+    def _open_as_writer(self) -> None:
+        """Let a writer bring the ledger to where it can be read: an older schema, a creation that was cut short."""
+        writer = Database(self.path, read_only=False, say=self._say)
+        writer.open()
+        writer.close()
 
     def _empty(self) -> sqlite3.Connection:
         """A ledger without rows, until there is a file; `_identity` None makes the next use look again."""
@@ -199,24 +213,24 @@ class Database:
             os.close(descriptor)
 
     def _set_aside_if_damaged(self) -> None:
-        reason = self._damage(thorough=True)
+        reason = self._damage("rw", thorough=True)
         if not reason:
             return
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         aside = self.path.with_name(f"{self.path.name}.corrupt-{stamp}-{os.getpid()}")
-        for ending in ("", "-wal", "-shm"):
+        for ending in ("", "-journal", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{self.path}{ending}", f"{aside}{ending}")
         self._notice(f"the ledger was damaged ({reason}); it was set aside as {aside}, and a new one is begun")
 
-    def _damage(self, *, thorough: bool = False) -> str:
+    def _damage(self, mode: str, *, thorough: bool = False) -> str:
         """What is wrong with the file, empty where it is sound. A lock or a full disk is no damage."""
         if not self.path.exists() or self.path.stat().st_size == 0:
             return ""
         small = self.path.stat().st_size <= CHECKED_BYTES
         check = "integrity_check" if self._suspect else "quick_check"
         try:
-            with contextlib.closing(_connect(f"file:{quote(str(self.path))}?mode=ro")) as connection:
+            with contextlib.closing(_connect(f"file:{quote(str(self.path))}?mode={mode}")) as connection:
                 if schema.is_foreign(connection):
                     return "it holds another program's tables"
                 if thorough and (small or self._suspect):

@@ -27,6 +27,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _says(error, DAMAGE)
 
 
+def is_read_only(error: sqlite3.Error) -> bool:
+    """True where a write was needed and not allowed."""
+    return _says(error, READ_ONLY)
+
+
 def translated(error: sqlite3.Error, path: Path) -> LedgerError | None:
     """The sentence for `error`, None where it is a fault of this program."""
     if is_damage(error):
@@ -35,7 +40,7 @@ def translated(error: sqlite3.Error, path: Path) -> LedgerError | None:
         return LedgerFull(f"the disk that holds the ledger {path} is full")
     if _says(error, BUSY):
         return LedgerBusy(f"the ledger {path} is locked by another process")
-    if _says(error, READ_ONLY):
+    if is_read_only(error):
         return LedgerReadOnly(f"the ledger {path} can't be written: {error}", "mend its rights and those of its folder")
     if _says(error, STORAGE):
         return LedgerError(f"the ledger {path} can't be read or written: {error}", "look at the disk and its rights")
