@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitor.ledger import schema
-from monitor.ledger.database_errors import is_damage, is_read_only, translated, unreachable
+from monitor.ledger.database_errors import is_damage, is_read_only, is_storage, translated, unreachable
 from monitor.ledger.errors import LedgerError, LedgerReadOnly
 
 BUSY_SECONDS = 10.0
@@ -29,6 +29,11 @@ CHECKED_BYTES = 256 * 2**20
 """A larger file is not read through when it is opened; damage then shows where it is met."""
 WAL_BYTES = 16 * 2**20
 """The write-ahead log's file is cut to this size when it starts anew."""
+
+READ = "ro"
+READ_AS_IT_LIES = "ro&immutable=1"
+"""Without the shared memory that readers and writer agree through: it can't be made on a full disk. Used only where
+nothing lies in the write-ahead log, and for one reading at a time."""
 
 Say = Callable[[str], None]
 
@@ -152,39 +157,44 @@ class Database:
     def _open_reader(self) -> sqlite3.Connection:
         if not self.path.exists():
             return self._empty()
-        try:
-            damaged = self._suspect or bool(self._damage("ro"))
-        except sqlite3.OperationalError as error:
-            # A process was killed while it made the ledger: only a writer may take back what it left half done.
-            if not is_read_only(error):
-                raise
-            self._open_as_writer()
-            damaged = False
-        if damaged:
-            with self._opening_lock():
-                self._set_aside_if_damaged()
-            if not self.path.exists():
-                return self._empty()
-        connection = _connect(f"file:{quote(str(self.path))}?mode=ro")
+        mode = self._reading_mode()
+        if not self.path.exists():
+            return self._empty()
+        connection = _connect(f"file:{quote(str(self.path))}?mode={mode}")
         found = schema.version(connection)
         if found == 0:
             connection.close()
             return self._empty()
-        if found < schema.SCHEMA:
-            connection.close()
-            self._open_as_writer()
-            connection = _connect(f"file:{quote(str(self.path))}?mode=ro")
         if found > schema.SCHEMA:
             self._newer(connection)
         connection.execute("PRAGMA query_only = 1")
-        self._identity = _identity(self.path)
+        self._identity = _identity(self.path) if mode == READ else None
         return connection
 
-    def _open_as_writer(self) -> None:
-        """Let a writer bring the ledger to where it can be read: an older schema, a creation that was cut short."""
-        writer = Database(self.path, read_only=False, say=self._say)
-        writer.open()
-        writer.close()
+    def _reading_mode(self) -> str:
+        """How the file can be read now; what hinders reading is put right where it can be."""
+        try:
+            damaged = self._suspect or bool(self._damage(READ))
+            older = not damaged and 0 < self._version() < schema.SCHEMA
+        except sqlite3.OperationalError as error:
+            if not is_read_only(error):
+                if is_storage(error) and _is_empty(Path(f"{self.path}-wal")):
+                    return READ_AS_IT_LIES
+                raise
+            # A process was killed while it made the ledger: only a writer may take back what it left half done.
+            damaged, older = False, True
+        if older:
+            writer = Database(self.path, read_only=False, say=self._say)
+            writer.open()
+            writer.close()
+        if damaged:
+            with self._opening_lock():
+                self._set_aside_if_damaged()
+        return READ
+
+    def _version(self) -> int:
+        with contextlib.closing(_connect(f"file:{quote(str(self.path))}?mode={READ}")) as connection:
+            return schema.version(connection)
 
     def _empty(self) -> sqlite3.Connection:
         """A ledger without rows, until there is a file; `_identity` None makes the next use look again."""
@@ -258,6 +268,13 @@ def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -32,6 +32,11 @@ def is_read_only(error: sqlite3.Error) -> bool:
     return _says(error, READ_ONLY)
 
 
+def is_storage(error: sqlite3.Error) -> bool:
+    """True where a file could not be made, grown or reached."""
+    return _says(error, (*STORAGE, *FULL))
+
+
 def translated(error: sqlite3.Error, path: Path) -> LedgerError | None:
     """The sentence for `error`, None where it is a fault of this program."""
     if is_damage(error):
