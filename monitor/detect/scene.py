@@ -5,6 +5,8 @@ Pure look-ups, no judgement. Everything is of the later snapshot; the earlier on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from monitor.model.snapshot import AsyncioTask, ProcessState, RayActor, RayCall, Snapshot, ThreadState
@@ -42,7 +44,10 @@ class Scene:
         self.later = later
         self.earlier = earlier
         self.seconds = later.taken_at - earlier.taken_at if earlier else 0.0
-        self.processes = {process.pid: process for process in later.processes if not is_system(process)}
+        named = {actor.pid: actor for actor in later.actors if actor.pid and actor.state == "ALIVE"}
+        self.processes = {
+            process.pid: _with_actor(process, named) for process in later.processes if not is_system(process)
+        }
         before = {process.pid: process for process in earlier.processes} if earlier else {}
         self.before: dict[int, ProcessState] = {
             pid: before[pid]
@@ -162,6 +167,15 @@ class Scene:
         """The process's one loop thread, where it does not wait for events."""
         loops = self.loops(process)
         return loops[0] if len(loops) == 1 and not loops[0].loop_idle else None
+
+
+def _with_actor(process: ProcessState, actors: Mapping[int, RayActor]) -> ProcessState:
+    """The process with the actor that Ray says lives in it, where the process itself did not tell."""
+    actor = actors.get(process.pid)
+    if actor is None or process.actor_id is not None:
+        return process
+    elsewhere = None not in (process.node_id, actor.node_id) and process.node_id != actor.node_id
+    return process if elsewhere else replace(process, actor_id=actor.actor_id)
 
 
 def _task_identity(task: AsyncioTask) -> object:

@@ -101,7 +101,7 @@ class _Builder:
             self._edge(key, RUN_KEY, EdgeKind.RUN, "a new call could wake it", any_of=True)
 
     def _takes_new_calls(self, process: ProcessState) -> bool:
-        if process.actor_id is None or slots_taken(self.scene, process):
+        if process.role == "driver" or slots_taken(self.scene, process):
             return False
         loops = self.scene.loops(process)
         if loops:

@@ -31,8 +31,8 @@ def find(case: Case) -> tuple[Finding, ...]:
     if len(pids) != 1:
         return ()
     process = leaves[0][0]
-    calls = case.scene.calls_of_actor.get(process.actor_id or "", ())
-    if any(call.state == QUEUED for call in calls):
+    calls = case.scene.later.calls
+    if any(call.state == QUEUED and case.scene.executor(call) in (process.pid, None) for call in calls):
         # A call that can't begin may be the one that would wake it: that is `control-queue`, or not to be told.
         return ()
     if not all(thread.loop_idle for thread in case.scene.loops(process)):
