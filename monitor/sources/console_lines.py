@@ -104,7 +104,19 @@ class ConsoleLines:
             facts.insert(0, self._testing_end(step, at, evidence))
         if self._now.testing is not None and self._now.testing <= step:
             self._now.testing = None
-        return facts
+        return self._untold(facts)
+
+    def _untold(self, facts: list[Fact]) -> list[Fact]:
+        """Without scores and ends of validations that were told before."""
+        kept = []
+        for fact in facts:
+            if fact.kind is FactKind.SCORE or fact.phase == self.profile.testing_phase:
+                key = (fact.kind, fact.step, str(fact.data.get("metric", "")))
+                if key in self._now.told:
+                    continue
+                self._now.told.add(key)
+            kept.append(fact)
+        return kept
 
     def _testing_end(self, step: int, at: float, evidence: Evidence) -> Fact:
         seconds = at - self._now.tested[step]
@@ -279,4 +291,4 @@ class ConsoleLines:
         if step in self._now.tested and step not in self._now.steps:
             facts.append(self._testing_end(step, at, evidence))
             self._now.testing = None
-        return facts + score_facts(step, metrics, self.profile, SOURCE, at, evidence)
+        return self._untold(facts + score_facts(step, metrics, self.profile, SOURCE, at, evidence))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from monitor.model.fact import FactKind
+
 
 @dataclass
 class Standing:
@@ -15,6 +17,8 @@ class Standing:
     saved: set[int] = field(default_factory=set)
     attested: set[tuple[int, str, str]] = field(default_factory=set)
     notices: set[str] = field(default_factory=set)
+    told: set[tuple[FactKind, int | None, str]] = field(default_factory=set)
+    """Scores and ends of validations told: the printed metrics and the step's line both hold them."""
     metrics_told: set[str] = field(default_factory=set)
     testing: int | None = None
     batch_open: bool = False

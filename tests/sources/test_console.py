@@ -195,6 +195,8 @@ def test_initial_metrics_are_scores_of_step_zero_however_they_are_wrapped(consol
     ]
     assert (FactKind.PHASE_END, 0, "testing") in _kinds(facts)
     assert console.write(*lines, prefix=PREFIX) == []
+    again = console.write("step:0 - val-core/arithmetic/acc/mean@1:0.125", prefix=PREFIX)
+    assert [fact.kind for fact in again] == [FactKind.STEP_END], "score and end of the validation were told above"
 
 
 @pytest.mark.parametrize("empty", ["'Final validation metrics: {}'", "'Final validation metrics: None'"])
