@@ -3,8 +3,8 @@
     python -m benchmarks.watch_cost [--pairs 5] [--steps 12]
 
 Each pair is two runs of the same seed, one after the other, their order alternating; the ratio of their median step
-times is taken pair by pair, so that a slow minute of the machine hits both. Also the watch's own CPU time, in percent of
-a core over the time it watched. Prints one JSON document.
+times is taken pair by pair, so that a slow minute of the machine hits both. Also the watch's own CPU time, in percent
+of a core over the time it watched. Prints one JSON document.
 """
 
 from __future__ import annotations

@@ -123,6 +123,8 @@ def private_directory(path: Path) -> Path:
         raise UnsafeDirectory(f"{path} is not a folder")
     if found.st_uid != os.getuid():
         raise UnsafeDirectory(f"{path} belongs to uid {found.st_uid}, not to you")
-    if found.st_mode & 0o077:
+    if found.st_mode & 0o022:
+        raise UnsafeDirectory(f"{path} can be written by other users (mode {stat.S_IMODE(found.st_mode):04o})")
+    if found.st_mode & 0o055:
         os.chmod(path, 0o700)
     return path

@@ -60,6 +60,15 @@ def test_an_open_folder_of_ours_is_closed_to_others(tmp_path: Path) -> None:
     assert paths.private_directory(folder).stat().st_mode & 0o077 == 0
 
 
+def test_a_folder_that_others_write_to_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    with pytest.raises(paths.UnsafeDirectory):
+        paths.private_directory(folder)
+    assert folder.stat().st_mode & 0o7777 == 0o1777
+
+
 def test_a_symbolic_link_in_place_of_our_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -1,4 +1,4 @@
-"""`laststep status`: the live runs, from the watch's live rows; where no watch runs, from one reading of the sources."""
+"""`laststep status`: the live runs, from the watch's live rows; with no watch, from one reading of the sources."""
 
 from __future__ import annotations
 

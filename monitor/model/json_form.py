@@ -11,7 +11,7 @@ import dataclasses
 import enum
 import types
 import typing
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def from_json(kind: type[T], document: Any) -> T:
     return typing.cast(T, _build(kind, document, kind.__name__))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 

@@ -33,7 +33,7 @@ class RunConfig:
     validation_rows: int | None = None
     """Rows a full validation has: prompts × n."""
     recipe: dict[str, Any] | None = None
-    """The quantization recipe in full (keys of configs/quant/*.yaml), None where training is not quantized or unknown."""
+    """The quantization recipe in full (keys of configs/quant/*.yaml); None: not quantized, or not known."""
     hooks_dir: str | None = None
     driver_pid: int | None = None
     started_at: float | None = None

@@ -61,7 +61,8 @@ class AsyncioTask:
     """Identity of its loop inside the process."""
     frames: tuple[Frame, ...] = ()
     waits_on: str = "unknown"
-    """`event`, `lock`, `condition`, `queue`, `object_ref`, `future`, `sleep`, `socket`, `subprocess`, `gather`, `task`, `running`, `unknown`."""
+    """`event`, `lock`, `condition`, `queue`, `object_ref`, `future`, `sleep`, `socket`, `subprocess`, `gather`, `task`,
+    `running`, `unknown`."""
     object_ref: str | None = None
     ray_task_id: str | None = None
     """The Ray task (24 bytes, hex) that this asyncio task executes, where the hook knows it."""
@@ -101,7 +102,8 @@ class ProcessState:
     """Wall clock; with the pid it names the process for good (pids are reused)."""
     command: str
     role: str = "other"
-    """`driver` (python main), `trainer` (the TaskRunner actor), `train-worker`, `rollout`, `agent-loop`, `reward`, `raylet`, `gcs`, `other`."""
+    """`driver` (python main), `trainer` (the TaskRunner actor), `train-worker`, `rollout`, `agent-loop`, `reward`, `raylet`,
+    `gcs`, `other`."""
     label: str = ""
     """How a person calls it: `RolloutServer rollout_server_0 (pid 4711)`."""
     state: str = "?"
