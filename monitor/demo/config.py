@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from monitor.model.errors import LaststepError
-from quant.recipe import load_recipe
 
 RECIPE = "mxfp4_w4a4"
 PROJECT = "laststep-demo"
@@ -49,6 +48,9 @@ class DemoOptions:
 
 def resolve(options: DemoOptions) -> dict[str, Any]:
     """The configuration, as verl prints it."""
+    # Whose `quant` this is, is checked by the caller before any of it is imported.
+    from quant.recipe import load_recipe
+
     out = options.out.resolve()
     return {
         "data": {
