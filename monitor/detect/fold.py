@@ -103,7 +103,8 @@ def _phase_end(draft: Draft, fact: Fact) -> bool:
         return False
     index = begun[-1]
     known = spans[index]
-    spans[index] = replace(known, ended_at=fact.at, seconds=seconds, exact=True)
+    kept = known.seconds if seconds is None and not fact.data.get("error") else seconds
+    spans[index] = replace(known, ended_at=fact.at, seconds=kept, exact=True)
     return known.ended_at is None
 
 

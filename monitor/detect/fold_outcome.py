@@ -36,16 +36,8 @@ def trimmed(state: RunState) -> RunState:
 def concluded(draft: Draft) -> RunState:
     """The state that the draft amounts to."""
     spans = _ended(draft)
-    final = draft.total_steps if draft.total_steps is not None else draft.config.total_steps
-    validations = tuple(_validation(draft, draft.validations[step], spans, final) for step in sorted(draft.validations))
-    base = draft.base
-    open_spans = [span for span in spans if span.ended_at is None and span.began_at is not None]
-    current = max(open_spans, key=lambda span: span.began_at or 0.0, default=None)
-    if current is not None:
-        # Of phases read in one go all have one time: the one told last is the current one.
-        current = [span for span in open_spans if span.began_at == current.began_at][-1]
-    steps = [span.step for span in spans if span.step is not None]
-    known_steps = [step for step in (base.step, draft.step_ended, *steps) if step is not None]
+    base, current = draft.base, _current(spans)
+    known_steps = [step for step in (base.step, draft.step_ended, *(span.step for span in spans)) if step is not None]
     state = replace(
         base,
         config=draft.config,
@@ -55,7 +47,7 @@ def concluded(draft: Draft) -> RunState:
         phase=current.phase if current else None,
         phase_since=current.began_at if current else None,
         spans=tuple(spans),
-        validations=validations,
+        validations=_validations(draft, spans),
         checkpoints=tuple(draft.checkpoints[step] for step in sorted(draft.checkpoints)),
         weights=tuple(sorted(draft.weights.values(), key=lambda item: (item.step, item.at, item.version or 0))),
         step_ended=draft.step_ended,
@@ -87,13 +79,29 @@ def _ended(draft: Draft) -> list[PhaseSpan]:
     return closed
 
 
+def _current(spans: list[PhaseSpan]) -> PhaseSpan | None:
+    """The phase under way: the last to begin. Phases read in one go all have one time: then the one told last."""
+    begun = [span for span in spans if span.ended_at is None and span.began_at is not None]
+    return max(enumerate(begun), key=lambda item: (item[1].began_at, item[0]), default=(0, None))[1]
+
+
+def _validations(draft: Draft, spans: list[PhaseSpan]) -> tuple[Validation, ...]:
+    final = draft.total_steps if draft.total_steps is not None else draft.config.total_steps
+    testing: dict[int, list[PhaseSpan]] = {}
+    for span in spans:
+        if span.phase == TESTING:
+            testing.setdefault(span.step, []).append(span)
+    known = draft.validations
+    return tuple(_validation(draft, known[step], testing.get(step, []), final) for step in sorted(known))
+
+
 def _time(span: PhaseSpan) -> float:
     known = [at for at in (span.began_at, span.ended_at) if at is not None]
     return min(known, default=0.0)
 
 
-def _validation(draft: Draft, known: Validation, spans: list[PhaseSpan], final: int | None) -> Validation:
-    testing = [span for span in spans if span.step == known.step and span.phase == TESTING]
+def _validation(draft: Draft, known: Validation, testing: list[PhaseSpan], final: int | None) -> Validation:
+    """`testing`: its spans."""
     expected = max((count for count in (draft.config.validation_rows, known.total) if count), default=None)
     full_dump = expected is not None and (known.dump_rows or 0) >= expected
     counted = expected is not None and (known.done or 0) >= expected

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitor.ledger.errors import AmbiguousRun, NoSuchRun
 from monitor.ledger.merging import merged
@@ -41,15 +41,28 @@ _UPSERT_SPAN = """
         seconds = coalesce(excluded.seconds, seconds)"""
 
 
-def save_run(connection: sqlite3.Connection, state: RunState) -> None:
-    """Keep `state`, joined with what is known of the run already."""
+@dataclass(frozen=True)
+class SavedRun:
+    """A run as it was written."""
+
+    state: RunState
+    document: str
+
+
+def save_run(connection: sqlite3.Connection, state: RunState, last: SavedRun | None = None) -> SavedRun:
+    """Keep `state`, joined with what is known of the run already. `last`: what this gave last, to be read but once."""
     row = connection.execute("SELECT state FROM runs WHERE name = ?", (state.name,)).fetchone()
-    known = _read(row["state"]) if row else None
+    if row and last is not None and last.document == row["state"]:
+        known: RunState | None = last.state
+    else:
+        known = _read(row["state"]) if row else None
     kept = replace(merged(known, state) if known else state, hung_since=None)
     config = kept.config
     columns = (kept.name, config.experiment, kept.trainer, config.model_path, kept.started_at, kept.step)
     ends = (kept.final_step, kept.ended_at, kept.ended_how)
-    connection.execute(_UPSERT_RUN, (*columns, *ends, json.dumps(to_json(kept))))
+    document = json.dumps(to_json(kept))
+    connection.execute(_UPSERT_RUN, (*columns, *ends, document))
+    return SavedRun(kept, document)
 
 
 def run(connection: sqlite3.Connection, prefix: str) -> RunState:

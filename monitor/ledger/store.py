@@ -34,6 +34,7 @@ class Ledger:
         self._database = database
         self._saved_spans: dict[tuple[str, int, str, int], PhaseSpan] = {}
         self._saved_generation = -1
+        self._saved_runs: dict[str, runs.SavedRun] = {}
 
     @classmethod
     def open(cls, path: Path | None = None, *, read_only: bool = False, say: Say = say_on_stderr) -> Ledger:
@@ -81,7 +82,8 @@ class Ledger:
     def save_run(self, state: RunState) -> None:
         """Keep what is known of a run, joined with what was known before."""
         with self._database.write() as connection:
-            runs.save_run(connection, state)
+            saved = runs.save_run(connection, state, self._saved_runs.get(state.name))
+        self._saved_runs = {state.name: saved}
 
     def run(self, prefix: str) -> RunState:
         """The run of this name or unique prefix. Raises `NoSuchRun`, `AmbiguousRun`."""
