@@ -66,6 +66,9 @@ class RerunPlan:
     recipe_asked: bool
     """The recipe was asked for by the caller, not taken from the run."""
     training_recipe: dict[str, Any] | None
+    """The recipe that the run recorded, in full."""
+    training_quantized: bool | None
+    """Whether training was quantized, as far as the run's configuration says; None: not known."""
     engine: str
     """Import path of the evaluation engine, `package.module:attribute`."""
     out_directory: str
@@ -105,18 +108,10 @@ def make_plan(ledger: Ledger, run: str, *, step: int | None = None, quant: str |
 
     Raises `CannotPlan`, `UnknownRecipe`, `NoSuchRun`, `AmbiguousRun`.
     """
-    from monitor.sources.trainer_profile import load_profile
-
     state = ledger.run(run)
     chosen = _step(state, step)
     training = _training_recipe(state)
     recipe, label = _recipe(training, quant)
-    engine = load_profile(state.trainer).evaluation_engine
-    if not engine:
-        raise CannotPlan(
-            f"no evaluation engine is known for trainer `{state.trainer}`, so {state.name} can't be evaluated again",
-            "name one as `evaluation_engine` in configs/trainers",
-        )
     name = f"{state.name}-step{chosen}-{label}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     ledger_file = Path(ledger.path).resolve()
     return RerunPlan(
@@ -135,7 +130,8 @@ def make_plan(ledger: Ledger, run: str, *, step: int | None = None, quant: str |
         recipe_label=label,
         recipe_asked=quant is not None,
         training_recipe=training,
-        engine=engine,
+        training_quantized=True if training else state.config.quantized,
+        engine=_engine(state),
         out_directory=str(ledger_file.parent / "reruns" / name),
         experiment=f"{state.config.experiment or state.name}-rerun-{name[len(state.name) + 1 :]}",
         run_experiment=state.config.experiment,
@@ -144,6 +140,18 @@ def make_plan(ledger: Ledger, run: str, *, step: int | None = None, quant: str |
         driver_pid=state.config.driver_pid,
         ledger=str(ledger_file),
     )
+
+
+def _engine(state: RunState) -> str:
+    from monitor.sources.trainer_profile import load_profile
+
+    engine = load_profile(state.trainer).evaluation_engine
+    if not engine:
+        raise CannotPlan(
+            f"no evaluation engine is known for trainer `{state.trainer}`, so {state.name} can't be evaluated again",
+            "name one as `evaluation_engine` in configs/trainers",
+        )
+    return engine
 
 
 def write_plan(plan: RerunPlan) -> Path:

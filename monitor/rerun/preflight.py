@@ -84,17 +84,8 @@ def _validation_set(plan: RerunPlan, facts: PreflightFacts) -> PreflightLine:
 
 def _recipe(plan: RerunPlan) -> PreflightLine:
     name, training = "recipe", plan.training_recipe
-    if training is None and not plan.recipe_asked:
-        return PreflightLine(
-            name,
-            LineState.UNKNOWN,
-            "the run recorded no quantization recipe; the rerun evaluates in BF16, unquantized",
-            (),
-            "if it trained quantized, name the recipe with --quant",
-        )
     if training is None:
-        sentence = f"the run recorded no quantization recipe to compare `{plan.recipe_label}` with"
-        return PreflightLine(name, LineState.UNKNOWN, sentence, (), "the score will be `unproven`", doubt=True)
+        return _unrecorded_recipe(plan)
     if plan.recipe is None:
         sentence = f"{UNQUANTIZED} was asked for; training used {training['name']}: the score will be `not-quantized`"
         return PreflightLine(name, LineState.PASS, sentence)
@@ -106,6 +97,21 @@ def _recipe(plan: RerunPlan) -> PreflightLine:
     sentence = f"the recipe {plan.recipe_label} is not the training's: {phrases[0]}"
     cure = f"leave out --quant to use the training's own recipe, or say --quant {UNQUANTIZED} for an unquantized score"
     return PreflightLine(name, LineState.FAIL, sentence, phrases, cure)
+
+
+def _unrecorded_recipe(plan: RerunPlan) -> PreflightLine:
+    """Where the run recorded no recipe: it may have trained without one, or with one it did not write in full."""
+    name, cure = "recipe", "name the recipe with --quant"
+    if plan.recipe is not None:
+        sentence = f"the run recorded no recipe in full to compare `{plan.recipe_label}` with"
+        return PreflightLine(name, LineState.UNKNOWN, sentence, (), "the score will be `unproven`", doubt=True)
+    if plan.training_quantized is False:
+        return PreflightLine(name, LineState.PASS, "training was not quantized, and neither is the rerun")
+    if plan.training_quantized and not plan.recipe_asked:
+        sentence = "the run trained quantized and did not record its recipe in full"
+        return PreflightLine(name, LineState.FAIL, sentence, (), f"{cure}, or say --quant {UNQUANTIZED}")
+    sentence = f"the run recorded no quantization recipe; the rerun evaluates in {UNQUANTIZED}, unquantized"
+    return PreflightLine(name, LineState.UNKNOWN, sentence, (), f"if it trained quantized, {cure}")
 
 
 def _engine(facts: PreflightFacts) -> PreflightLine:

@@ -9,8 +9,8 @@ from monitor.ray_head import OBJECT_STORE_BYTES
 from monitor.rerun.facts import LineState, PreflightFacts, PreflightLine, Resources
 
 MIB = 1024**2
-BASE_MEMORY_BYTES = 1400 * MIB
-"""A Ray head with dashboard (0.7 GB) and one worker with torch (0.4 GB), with a fifth to spare."""
+BASE_MEMORY_BYTES = 900 * MIB
+"""Ray head, dashboard, job and one worker with torch: 0.6 GB (sum of PSS, measured), and half as much again."""
 MEMORY_PER_WEIGHT_BYTE = 5
 """Weights, their quantized copy, the loaded file and the start model's, in fp32."""
 MEMORY_CEILING = 0.93

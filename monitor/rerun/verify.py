@@ -79,7 +79,7 @@ def make_score(
         final=plan.final,
         rows=outcome.rows,
         rows_expected=plan.rows_expected or outcome.rows_expected,
-        recipe_declared=str(plan.training_recipe["name"]) if plan.training_recipe else None,
+        recipe_declared=_declared(plan),
         recipe_attested=str(plan.recipe["name"]) if plan.recipe else UNQUANTIZED_RECIPE,
         weights_step=plan.step,
         weights_fingerprint=_text(attestation, "fingerprint_end"),
@@ -118,6 +118,12 @@ def _evidence(plan: RerunPlan, lines: Sequence[PreflightLine], now: float) -> tu
     seen = tuple(Evidence(f"preflight {line.name}: {line.state.value}: {line.sentence}", file) for line in lines)
     proof = Evidence("attestation made inside the process that evaluated", str(plan.attestation_path), None, now)
     return (proof, *seen)
+
+
+def _declared(plan: RerunPlan) -> str | None:
+    if plan.training_recipe is not None:
+        return str(plan.training_recipe["name"])
+    return UNQUANTIZED_RECIPE if plan.training_quantized is False else None
 
 
 def _text(document: dict[str, Any], key: str) -> str | None:

@@ -29,6 +29,7 @@ def plan(**changes: Any) -> RerunPlan:
         "recipe_label": "mxfp4_w4a4",
         "recipe_asked": False,
         "training_recipe": RECIPE,
+        "training_quantized": True,
         "engine": "monitor.demo.evaluation_engine:ENGINE",
         "out_directory": "/state/laststep/reruns/new",
         "experiment": "demo-rerun-step29",

@@ -74,6 +74,7 @@ UNSAFE = {
     "other validation data": ("validation-set", spoiled(data=examples.data(sha256="d2"))),
     "other number of rows": ("validation-set", spoiled(data=examples.data(rows=255), validation_sha256=None)),
     "another recipe": ("recipe", spoiled(recipe={**examples.RECIPE, "scale_rule": "floor"}, recipe_asked=True)),
+    "recipe not recorded in full": ("recipe", spoiled(recipe=None, training_recipe=None, recipe_label="bf16")),
     "engine that isn't built": ("engine", spoiled(weights=examples.weights(engine_error="engine vllm is not built"))),
     "another torch": ("versions", spoiled(weights=examples.weights(torch_version="2.12.0"))),
     "memory taken": ("memory", spoiled(resources=examples.resources(memory_free=4 * 1024**3))),
@@ -130,7 +131,11 @@ UNKNOWN = {
         True,
         spoiled(validation_sha256=None, data=examples.data(modified_at=2000.0)),
     ),
-    "no recipe recorded": ("recipe", False, spoiled(recipe=None, training_recipe=None, recipe_label="bf16")),
+    "no recipe recorded": (
+        "recipe",
+        False,
+        spoiled(recipe=None, training_recipe=None, recipe_label="bf16", training_quantized=None),
+    ),
     "recipe asked, none recorded": ("recipe", True, spoiled(training_recipe=None, recipe_asked=True)),
     "no version recorded": ("versions", False, spoiled(around=examples.around(recorded_torch=None))),
     "memory unreadable": ("memory", False, spoiled(resources=examples.resources(memory_free=None))),
@@ -162,6 +167,11 @@ def test_bf16_on_request_passes_and_says_what_the_score_will_be() -> None:
     line = line_of("recipe", *spoiled(recipe=None, recipe_label="bf16", recipe_asked=True))
     assert line.state is LineState.PASS
     assert "not-quantized" in line.sentence
+
+
+def test_a_run_that_trained_unquantized_is_evaluated_so() -> None:
+    case = spoiled(recipe=None, training_recipe=None, recipe_label="bf16", training_quantized=False)
+    assert line_of("recipe", *case).state is LineState.PASS
 
 
 def test_the_same_recipe_under_another_name_is_the_trainings() -> None:
