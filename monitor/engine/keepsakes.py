@@ -61,13 +61,18 @@ class Keepsakes:
         """Store what is new. Raises the ledger's errors: the caller tries again at the next tick."""
         for fact in facts:
             if fact.kind is FactKind.ATTESTED and fact.step is not None:
-                self._attestations[fact.step] = {**self._attestations.get(fact.step, {}), **fact.data}
+                self._keep_attestation(fact.step, fact.data)
         if state != self._saved:
             self._ledger.save_run(state)
             self._ledger.save_spans(state.name, state.spans)
             self._saved = state
         self._keep_manifests(state)
         self._keep_scores(state, now)
+
+    def _keep_attestation(self, step: int, attestation: dict[str, Any]) -> None:
+        """The engine's own document counts, whole and unchanged; a console line's counts only where there is none."""
+        if "sha256" in attestation or step not in self._attestations:
+            self._attestations[step] = attestation
 
     def _keep_scores(self, state: RunState, now: float) -> None:
         settled = {item.step for item in state.validations if self._settled(item, state, now)}

@@ -100,6 +100,9 @@ class SourceSet:
             self._statuses[name] = SourceStatus(name, before.at if before else None, unknown)
             return []
         self._statuses[name] = SourceStatus(name, now)
+        if self._polls[name][0] == float("inf"):
+            # Read once and for good: its age says nothing.
+            del self._statuses[name]
         return facts
 
     def _add_folders(self, config: RunConfig) -> None:
