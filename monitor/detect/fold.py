@@ -160,7 +160,7 @@ def _score(draft: Draft, fact: Fact) -> bool:
     known = draft.validation(fact.step)
     before = known.scores.get(metric)
     scores = {**known.scores, metric: value if before is None else finer(before, value)}
-    draft.validations[fact.step] = replace(known, scores=scores, ended_at=earliest(known.ended_at, fact.at))
+    draft.validations[fact.step] = replace(known, scores=scores, scored_at=earliest(known.scored_at, fact.at))
     draft.cite(fact)
     if before is None:
         return draft.grew(fact, f"{metric} of the validation at step {fact.step} was logged")

@@ -34,7 +34,9 @@ class Draft:
         self.total_steps = state.total_steps
         self._spans: dict[tuple[int, str], list[PhaseSpan]] = {}
         for span in state.spans:
-            self._spans.setdefault((span.step, span.phase), []).append(span)
+            # Ends that were inferred are inferred anew from all that is known.
+            told = replace(span, ended_at=None, inferred=False) if span.inferred else span
+            self._spans.setdefault((span.step, span.phase), []).append(told)
         self._oldest = _oldest_steps(state.spans)
         self.validations: dict[int, Validation] = {item.step: item for item in state.validations}
         self.checkpoints: dict[int, Checkpoint] = {item.step: item for item in state.checkpoints}

@@ -74,7 +74,9 @@ def _ended(draft: Draft) -> list[PhaseSpan]:
                 later.append(max(draft.step_ended_at, span.began_at))
             if draft.ended_how == "finished" and draft.ended_at is not None:
                 later.append(max(draft.ended_at, span.began_at))
-            span = replace(span, ended_at=earliest(span.ended_at, min(later, default=None)))
+            end = min(later, default=None)
+            if end is not None and (span.ended_at is None or end < span.ended_at):
+                span = replace(span, ended_at=end, inferred=span.ended_at is None)
         closed.append(span)
     return closed
 
@@ -110,7 +112,7 @@ def _validation(draft: Draft, known: Validation, testing: list[PhaseSpan], final
     return replace(
         known,
         final=final is not None and known.step == final,
-        ended_at=earliest(known.ended_at, testing[-1].ended_at) if testing else known.ended_at,
+        ended_at=earliest(known.scored_at, testing[-1].ended_at if testing else None),
         total=known.total if known.total is not None else draft.config.validation_rows,
         metric=metric,
         value=known.scores[metric] if metric is not None else None,

@@ -89,11 +89,12 @@ def runs(connection: sqlite3.Connection) -> list[RunSummary]:
 
 
 def save_spans(connection: sqlite3.Connection, run: str, spans: Iterable[PhaseSpan]) -> None:
-    """Keep phases: the earliest begin and end ever seen of each."""
-    connection.executemany(
-        _UPSERT_SPAN,
-        [(run, span.step, span.phase, span.occurrence, span.began_at, span.ended_at, span.seconds) for span in spans],
-    )
+    """Keep phases: the earliest begin and end ever told of each. An inferred end may be taken back, so it isn't kept."""
+    rows = [
+        (span.step, span.phase, span.occurrence, span.began_at, None if span.inferred else span.ended_at, span.seconds)
+        for span in spans
+    ]
+    connection.executemany(_UPSERT_SPAN, [(run, *row) for row in rows])
 
 
 def spans(connection: sqlite3.Connection, run: str) -> list[PhaseSpan]:

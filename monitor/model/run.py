@@ -60,7 +60,9 @@ class PhaseSpan:
     done_at: float | None = None
     """When `done` was reached."""
     exact: bool = False
-    """Begin and end were seen by the hooks; else an end may be taken from the next phase's begin."""
+    """Begin and end were seen by the hooks."""
+    inferred: bool = False
+    """Nobody told its end: `ended_at` is when the trainer went on."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Validation:
     moved: str = ""
     """What that was, as a sentence."""
     attested_at: float | None = None
+    scored_at: float | None = None
     evidence: tuple[Evidence, ...] = ()
     """Where its scores, its dump and its attestation were seen."""
 

@@ -245,6 +245,17 @@ def test_with_hooks_a_phase_inside_another_does_not_end_it() -> None:
     assert fold(run(), facts).phase == "gen"
 
 
+def test_a_phase_thought_over_is_under_way_once_the_hooks_say_so() -> None:
+    facts = [
+        fact("samples", 10, step=29, phase="testing", done=64, total=256),
+        fact("phase_begin", 10, step=29, phase="gen"),
+    ]
+    thought_over = fold(run(), facts)
+    assert [item.ended_at for item in thought_over.validations] == [START + 10]
+    told = fold(thought_over, [fact("phase_begin", 9, step=29, phase="testing")])
+    assert [item.ended_at for item in told.validations] == [None]
+
+
 def test_files_of_an_earlier_attempt_under_the_same_name_are_left_alone_and_that_is_said() -> None:
     left = [
         fact("score", -600, "file_logger", step=29, metric=METRIC, value=0.7),
