@@ -89,7 +89,7 @@ def runs(connection: sqlite3.Connection) -> list[RunSummary]:
 
 
 def save_spans(connection: sqlite3.Connection, run: str, spans: Iterable[PhaseSpan]) -> None:
-    """Keep phases: the earliest begin and end ever told of each. An inferred end may be taken back, so it isn't kept."""
+    """Keep phases: the earliest begin and end ever told of each. Inferred ends may be taken back: they are not kept."""
     rows = [
         (span.step, span.phase, span.occurrence, span.began_at, None if span.inferred else span.ended_at, span.seconds)
         for span in spans
