@@ -39,6 +39,9 @@ def parser_for(names: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"laststep {__version__}")
     parser.add_argument("--read-only", action="store_true", help="dashboard without the keys that act")
+    parser.add_argument(
+        "--run", dest="known_run", metavar="RUN", help="dashboard of this run, live or in the ledger (name or prefix)"
+    )
     calls = parser.add_subparsers(dest="call", metavar="CALL")
     for name, summary in CALLS.items():
         call = calls.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")

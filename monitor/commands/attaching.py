@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -31,5 +32,6 @@ def print_json(document: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Talk, to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Talk, to stderr; a terminal that is gone hears nothing, and that is no reason to leave work undone."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)

@@ -24,6 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Open the dashboard on the newest live run; the watch is a process of its own and stays."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise NoTerminal("stdin or stdout is no terminal, so there is no dashboard")
+    if arguments.known_run:
+        return open_dashboard(_known(arguments.known_run), read_only=arguments.read_only)
     say("laststep: looking for a live run …")
     rows = fresh_rows()
     if not rows:
@@ -37,6 +39,13 @@ def open_dashboard(run: str, *, read_only: bool) -> int:
     from monitor.tui.app import run as run_app
 
     return run_app(ledger_path(), run, read_only=read_only)
+
+
+def _known(prefix: str) -> str:
+    from monitor.ledger.store import Ledger
+
+    with Ledger.open(read_only=True) as ledger:
+        return ledger.run(prefix).name
 
 
 def _start_and_wait() -> dict[str, object]:

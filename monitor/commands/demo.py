@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from monitor.commands.attaching import add_json_argument, print_json, say
-from monitor.model.errors import ExitCode, LaststepError
+from monitor.model.errors import LaststepError
 
 if TYPE_CHECKING:
     from monitor.commands.demo_story import DemoRequest
@@ -63,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         keep=arguments.keep,
         out=arguments.out,
     )
+    _end_on_signals()
     if arguments.no_watch:
         return run_unwatched(request, say)
     if arguments.headless or arguments.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -73,11 +77,31 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _with_dashboard(request: DemoRequest, *, read_only: bool) -> int:
-    from monitor.commands.dashboard import open_dashboard
+    """The dashboard in a child, so that its end, of whatever kind, leaves us here to end the demo's Ray."""
     from monitor.commands.demo_story import start_watched
+    from monitor.paths import state_directory
 
     say("laststep: starting Ray and the demo run (about 10 s) …")
     with start_watched(request, say) as live:
-        open_dashboard(live.run_name, read_only=read_only)
+        words = [sys.executable, "-m", "monitor.cli", "--run", live.run_name, *(["--read-only"] if read_only else [])]
+        child = subprocess.Popen(words, cwd=state_directory())
+        try:
+            code = child.wait()
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                child.wait()
     say(f"laststep: the demo's files are in {live.out}")
-    return int(ExitCode.OK)
+    return code if code >= 0 else 128 - code
+
+
+def _end_on_signals() -> None:
+    """SIGTERM and SIGHUP end the call as an exception does, so that Ray and the watch it started end with it."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for other in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(other, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
