@@ -119,6 +119,7 @@ def _fill(
 ) -> None:
     entries: dict[str, Any] = {}
     missing: list[str] = []
+    (folder / files.SNAPSHOTS).mkdir(mode=0o700)
     for number, snapshot in enumerate(snapshots):
         name = f"{files.SNAPSHOTS}/{number:03d}.json"
         entries[name] = files.write_file(folder, name, files.dumps(masked(to_json(snapshot))))

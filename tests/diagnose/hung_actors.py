@@ -1,4 +1,4 @@
-"""Actors of a small job that hangs, or is healthy but strange, in one stated way. Plain classes: `ray.remote` at use."""
+"""Actors of a small job that hangs, or is healthy but strange, in one stated way. Plain classes, made remote at use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Driver of the small hung job: `python -m tests.diagnose.hung_job ADDRESS MODE TOLD HOOKS [trainer.experiment_name=X]`."""
+"""Driver of the small hung job: `python -m tests.diagnose.hung_job ADDRESS MODE TOLD HOOKS [KEY=VALUE]`."""
 
 from __future__ import annotations
 
