@@ -35,7 +35,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("show('scores')", ("3",), "Scores", "every run's scores and what they may claim", in_footer=False),
     Action("show('rerun')", ("4",), "Rerun", "plan, preflight, launch and proofs of a rerun", in_footer=False),
     Action("show('log')", ("5",), "Log", "the end of the run's log", in_footer=False),
-    Action("plan_rerun", ("r",), "rerun", "plan the rerun of the missing or selected score", changes=True),
+    Action("plan_rerun", ("r",), "rerun", "plan the rerun of the final score, or of the selected one", changes=True),
     Action("bundle", ("b",), "bundle", "show where the bundle of the finding lies, and its report"),
     Action("filter", ("slash",), "filter", "show only lines that match", views=("log", "scores"), shown_as="/"),
     Action("open_run", ("enter",), "open", "look at the selected run", views=("scores",), shown_as="⏎"),

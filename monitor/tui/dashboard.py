@@ -175,7 +175,8 @@ class Dashboard(CanvasApp):
         if score is not None and score.standing == (Standing.VALID,):
             self.tell("That score is valid already; select another, or the run itself.")
             return
-        step = score.step if score is not None else None
+        # A score of an earlier step claims nothing that a rerun could mend: what is missing is the final one.
+        step = score.step if score is not None and Standing.NOT_FINAL not in score.standing else None
         self.become(replace(self.state.showing("rerun"), flow=RerunFlow().began(run, step)))
         self._plan(run, step)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.tui.cells import Line, fit, rule, span
+from monitor.tui.cells import Line, fit, plain, rule, span
 
 
 @dataclass(frozen=True)
@@ -78,5 +78,6 @@ def _cut(section: Section, rows: int, width: int) -> list[Line]:
         return list(section.lines[-rows:])
     if section.prose:
         last = fit(section.lines[rows - 1], width - 2)
-        return [*section.lines[: rows - 1], (*last, span("…", "dim"))]
+        mark = "" if plain(last).endswith("…") else "…"
+        return [*section.lines[: rows - 1], (*last, span(mark, "dim"))]
     return list(section.lines[:rows])

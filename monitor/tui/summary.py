@@ -76,8 +76,11 @@ def _cause(verdict: Verdict) -> str:
 def _ended(data: ScreenData, live: Live) -> Answer:
     how = live.run.ended_how or "ended"
     state = "info" if how in ("finished", "ended") else "warn"
-    when = wording.ago(data.now - live.run.ended_at) if live.run.ended_at else ""
-    return Answer(state, "ended", f"{how} {when}".strip())
+    when = f" {wording.ago(data.now - live.run.ended_at)}" if live.run.ended_at else ""
+    cause = _cause(live.verdict)
+    if cause:
+        return Answer("bad", "ended", f"{how}{when}; it hung before: {cause}")
+    return Answer(state, "ended", f"{how}{when}")
 
 
 def _silence(data: ScreenData) -> str:

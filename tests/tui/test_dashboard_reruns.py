@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.model.errors import LaststepError
+from monitor.model.score import Standing
 from monitor.tui.rerun_flow import Stage
 from tests.tui import examples
 from tests.tui.fakes import FakeReruns, rows
@@ -77,13 +78,24 @@ async def test_escape_leaves_the_plan_without_launching() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_rerun_is_planned_for_the_selected_score() -> None:
+async def test_a_rerun_is_planned_for_the_selected_score_of_the_final_step() -> None:
+    partial = examples.score(29, 0.5, Standing.PARTIAL, reasons=("131 of 256 samples",))
+    async with opened(examples.hanging(scores=(*examples.scores(), partial))) as session:
+        await session.press("3", "down", "down", "down")
+        assert "131 of 256 samples" in session.text
+        await session.press("r")
+        await session.until_shown("launch?")
+        assert session.reruns.asked == [(examples.RUN, 29)]
+
+
+@pytest.mark.asyncio
+async def test_for_a_score_that_is_not_final_the_final_one_is_planned() -> None:
     async with opened(examples.hanging()) as session:
         await session.press("3", "down", "down")
         assert "step 20 is not the run's last step" in session.text
         await session.press("r")
         await session.until_shown("launch?")
-        assert session.reruns.asked == [(examples.RUN, 20)]
+        assert session.reruns.asked == [(examples.RUN, None)]
 
 
 @pytest.mark.asyncio

@@ -66,6 +66,7 @@ def banner(data: ScreenData, width: int) -> Line:
     state, word = answer.state, answer.word.upper()
     if data.live is not None and answer.word != "unknown":
         state, word = BANNERS[data.live.verdict.word]
+        state = answer.state if data.live.verdict.word is VerdictWord.ENDED else state
     parts: list[Span | str] = [" ", span(f" {SIGNS[state]} {word} ", f"banner-{state}"), " "]
     if data.run:
         parts.append(span(data.run, "strong"))

@@ -121,7 +121,7 @@ def _loop_row(loop: LoopRow, width: int) -> Line:
 def sources(data: ScreenData, width: int, rank: int) -> Section:
     """Sources that are silent: since when, why, and what would help. GPUs speak in their own section."""
     live = data.live
-    if live is None:
+    if live is None or live.run.ended_at is not None:
         return Section("not seen", ())
     rows: list[Line] = []
     named: set[str] = {"gpus"}
@@ -129,7 +129,7 @@ def sources(data: ScreenData, width: int, rank: int) -> Section:
         if source.unknown is not None and source.name not in named:
             rows += unknown(source.unknown, data.now, width)
             named.add(source.unknown.what)
-        elif source.at is not None and live.run.ended_at is None and live.at - source.at > STALE_SECONDS:
+        elif source.at is not None and live.at - source.at > STALE_SECONDS:
             rows.append(line(span(f" ? {source.name}: last answer {wording.ago(data.now - source.at)}", "unknown")))
         named.add(source.name)
     for item in live.run.unknown:

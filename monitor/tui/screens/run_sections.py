@@ -20,7 +20,7 @@ def validation(data: ScreenData, width: int, rank: int) -> Section:
     """The validation under way with its bar, then the scores of earlier ones, newest first."""
     live = data.live
     rows: list[Line] = []
-    current = live.validation_under_way if live else None
+    current = live.validation_under_way if live and live.run.ended_at is None else None
     if live and current:
         rows += _under_way(live, current, data.now, width)
     for score in reversed(data.own_scores):
@@ -83,8 +83,9 @@ def _score_row(score: Score, width: int) -> Line:
 
 
 def _unscored_row(item: Validation) -> Line:
-    what = "ended without a score" if item.ended_at else "never ended"
-    return line(span(f" step {item.step:<5}", "dim"), span(f"{SIGNS['unknown']} {what}", "unknown"))
+    state, what = ("unknown", "ended without a score") if item.ended_at else ("bad", "never ended")
+    done = f"  {'?' if item.done is None else item.done}/{item.total or '?'} samples"
+    return line(span(f" step {item.step:<5}", "dim"), span(f"{SIGNS[state]} {what}", state), span(done, "dim"))
 
 
 def curve(data: ScreenData, width: int, rows: int, rank: int) -> Section:

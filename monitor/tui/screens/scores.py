@@ -106,10 +106,16 @@ def _detail(row: Row, data: ScreenData, width: int) -> list[Line]:
         reasons = run.reasons if run and run.reasons else ("open the run with Enter",)
         return [rule("the run", width), *_reasons(reasons, width)]
     score = row.score
-    block = [rule("why", width, "r plans its rerun" if score.standing != (Standing.VALID,) else "")]
+    block = [rule("why", width, _offer(score))]
     block += _reasons(score.reasons or ("nothing is known against it",), width)
     block += _proofs(score, width)
     return block
+
+
+def _offer(score: Score) -> str:
+    if score.standing == (Standing.VALID,):
+        return ""
+    return "r plans the final one" if Standing.NOT_FINAL in score.standing else "r plans its rerun"
 
 
 def _reasons(reasons: tuple[str, ...], width: int) -> list[Line]:
