@@ -142,13 +142,12 @@ class RolloutServer:
         from quant import attestation
 
         self._validating = None
-        document = attestation.close(
+        return attestation.close(
             self._model,
             self._opening,
             start_fingerprint=self._start_fingerprint,
             weights_step=self._weights_step,
         )
-        return {**document, "global_steps": global_steps}
 
     async def _run_engine(self) -> None:
         while True:
