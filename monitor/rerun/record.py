@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monitor.ledger.errors import LedgerError
 from monitor.model.score import Score
 from monitor.rerun import claims
 from monitor.rerun.plan import RerunPlan
@@ -24,9 +26,10 @@ def claim(ledger: Ledger, plan: RerunPlan) -> str:
 
 
 def progress(ledger: Ledger, identity: str, done: int, total: int) -> None:
-    """Samples done and expected, so far."""
+    """Samples done and expected, so far. A ledger that is busy or full now is no reason to end an evaluation."""
     if total:
-        ledger.update_rerun(identity, done=done, total=total)
+        with contextlib.suppress(LedgerError):
+            ledger.update_rerun(identity, done=done, total=total)
 
 
 def verifying(ledger: Ledger, identity: str) -> None:
