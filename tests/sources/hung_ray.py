@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,7 @@ def hung_ray() -> Iterator[HungRay]:
         finally:
             driver.kill()
             driver.wait()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
