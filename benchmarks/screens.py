@@ -2,7 +2,7 @@
 
     python -m benchmarks.screens [--steps 29] [--out docs/screens]
 
-Starts the demo with a hang, waits for the proof, opens the dashboard on the real ledger without a terminal, and exports.
+Starts the demo with a hang, waits for the proof, opens the dashboard on the real ledger without a terminal, exports.
 Then launches the rerun by its keys and exports the score with its proofs.
 """
 
