@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from monitor.detect import fold, phase_limits
 from monitor.diagnose import bundle as bundles
@@ -23,7 +23,7 @@ from monitor.ledger.store import Ledger
 from monitor.model.fact import Fact
 from monitor.model.finding import Finding, VerdictWord
 from monitor.model.reading import Unknown
-from monitor.model.run import RunState
+from monitor.model.run import RunConfig, RunState
 from monitor.model.snapshot import RunPosition, Snapshot
 from monitor.paths import bundles_directory
 from monitor.report.clean_text import clean
@@ -69,7 +69,9 @@ class Engine:
         location = attached.location
         self.state = fold.begin(location.name, location.config, location.started_at)
         self.state = replace(self.state, trainer=location.profile.name)
-        self.sources = SourceSet(attached.api, location, settings, records.hooks_directory())
+        self.sources = SourceSet(
+            attached.api, location, settings, location.config.hooks_dir or records.hooks_directory()
+        )
         self.alarm = Alarm(self._capture, settings.first_snapshot_seconds)
         self.bundle: str | None = None
         self.limits: dict[str, float] = {}
@@ -114,6 +116,7 @@ class Engine:
         if location is not None and location.driver_pid == self._attached.location.driver_pid:
             self._attached = replace(self._attached, location=location)
             self.sources.relocate(location)
+            self.state = replace(self.state, config=completed(self.state.config, location.config))
 
     def _capture(self, position: RunPosition) -> Snapshot:
         return capture(self._attached.cluster, self._attached.api, self._attached.location, position)
@@ -176,3 +179,13 @@ class Engine:
         except LedgerError as error:
             since = self.ledger_unknown.since if self.ledger_unknown else now
             self.ledger_unknown = Unknown("ledger", since, str(error), error.HELP_TEXT)
+
+
+def completed(config: RunConfig, found: RunConfig) -> RunConfig:
+    """`config` with what it lacks and `found` has: some files are opened only after the watch came."""
+    gaps = {
+        field.name: getattr(found, field.name)
+        for field in fields(RunConfig)
+        if getattr(config, field.name) is None and getattr(found, field.name) is not None
+    }
+    return replace(config, **gaps)

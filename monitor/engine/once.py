@@ -35,7 +35,7 @@ def read_once(
     """Poll every source, take `snapshots` snapshots a gap apart, and judge. Raises `SourceError`."""
     location = attached.location
     state = replace(fold.begin(location.name, location.config, location.started_at), trainer=location.profile.name)
-    sources = SourceSet(attached.api, location, settings, records.hooks_directory())
+    sources = SourceSet(attached.api, location, settings, location.config.hooks_dir or records.hooks_directory())
     taken: list[Snapshot] = []
     try:
         for number in range(max(1, snapshots)):

@@ -108,14 +108,17 @@ class SourceSet:
     def _add_folders(self, config: RunConfig) -> None:
         tick = self._settings.tick_seconds
         if config.validation_data_dir and "dumps" not in self._polls:
-            self._polls["dumps"] = (tick, DumpSource(Path(config.validation_data_dir)).poll)
+            self._polls["dumps"] = (tick, DumpSource(Path(config.validation_data_dir), self._location.started_at).poll)
         if config.checkpoint_dir and "checkpoints" not in self._polls:
             self._polls["checkpoints"] = (
                 self._settings.checkpoint_seconds,
                 CheckpointSource(Path(config.checkpoint_dir)).poll,
             )
         if config.file_log and "file_logger" not in self._polls:
-            self._polls["file_logger"] = (tick, FileLoggerSource(Path(config.file_log), self._profile).poll)
+            self._polls["file_logger"] = (
+                tick,
+                FileLoggerSource(Path(config.file_log), self._profile, self._location.started_at).poll,
+            )
 
         if config.validation_file and "validation file" not in self._polls:
             self._polls["validation file"] = (float("inf"), ValidationFileSource(Path(config.validation_file)).poll)

@@ -37,7 +37,7 @@ class ForeignRay(SourceError):
 class SeveralRays(SourceError):
     """More than one Ray of this user."""
 
-    HELP_TEXT = "say which one: `--address HOST:PORT`, or RAY_ADDRESS"
+    HELP_TEXT = "say which one: `--ray HOST:PORT`, or RAY_ADDRESS"
 
 
 class NoDashboard(SourceError):

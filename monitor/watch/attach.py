@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,17 +11,40 @@ from monitor.engine.engine import Attachment
 from monitor.model.reading import SourceError
 from monitor.settings import Settings
 from monitor.sources.ray_api import RayApi
-from monitor.sources.ray_discovery import find_cluster
+from monitor.sources.ray_discovery import RayCluster, SeveralRays, find_cluster, find_clusters
 from monitor.sources.run_locator import locate
 
 RETRY_SECONDS = 1.0
 
 
 def attach(settings: Settings, address: str | None, run_directory: Path | None, log: Path | None) -> Attachment:
-    """The live run, once. Raises a `SourceError` that says what is missing."""
-    cluster = find_cluster(address)
+    """The live run, once. Of several Rays on this machine (a rerun has one of its own) the one that trains.
+
+    Raises a `SourceError` that says what is missing.
+    """
+    try:
+        cluster = find_cluster(address)
+    except SeveralRays as several:
+        return _the_one_that_trains(settings, several, run_directory, log)
+    return attach_to(cluster, settings, run_directory, log)
+
+
+def attach_to(cluster: RayCluster, settings: Settings, run_directory: Path | None, log: Path | None) -> Attachment:
+    """The live run of this Ray."""
     api = RayApi(cluster, settings.request_deadline_seconds)
     return Attachment(cluster, api, locate(cluster, api, run_directory=run_directory, log=log))
+
+
+def _the_one_that_trains(
+    settings: Settings, several: SeveralRays, run_directory: Path | None, log: Path | None
+) -> Attachment:
+    found: list[Attachment] = []
+    for cluster in find_clusters():
+        with contextlib.suppress(SourceError):
+            found.append(attach_to(cluster, settings, run_directory, log))
+    if len(found) != 1:
+        raise several
+    return found[0]
 
 
 def attach_patiently(
