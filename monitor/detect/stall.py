@@ -1,8 +1,8 @@
 """When silence is looked into, and when it is suspicious. Pure; silence is seconds since the last fact that moved.
 
-A snapshot is due 3, 6, 12, 24 … s after the last progress: a run that moves costs nothing, a silent one little, and two
-samples for a proof exist within 6 s. The gaps double until they are `LONGEST_GAP_SECONDS`, so a night-long hang is still
-looked at, and a run that was silent long before the watch came is caught up with one snapshot a tick.
+A snapshot is due 3, 6, 12, 24 … s after the last progress: a run that moves costs nothing, a silent one little, and
+two samples for a proof exist within 6 s. The gaps double until they are `LONGEST_GAP_SECONDS`, so a night-long hang is
+still looked at, and a run that was silent long before the watch came is caught up with one snapshot a tick.
 
 A stall is a suspicion, never a proof: silence longer than the phase's learned limit (`phase_limits`). How long a phase
 lasts plays no part in it: a validation five times longer than ever that still moves is no stall.

@@ -6,35 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from monitor.detect.fold import begin, fold
+from monitor.detect.fold import fold
 from monitor.detect.fold_draft import SPANS_EACH
-from monitor.model.fact import Evidence, Fact, FactKind
-from monitor.model.run import RunConfig, RunState
-
-START = 1000.0
-METRIC = "val-core/arithmetic/acc/mean@1"
-CONFIG = RunConfig(experiment="grpo", total_steps=29, validation_rows=256)
-
-
-def run(**changes: Any) -> RunState:
-    """A run of 29 steps that has just begun."""
-    return begin("grpo-20260101T000000Z", replace(CONFIG, **changes), START)
-
-
-def fact(
-    kind: str, at: float, source: str = "hook", step: int | None = None, phase: str | None = None, **data: Any
-) -> Fact:
-    """A fact `at` seconds into the run."""
-    return Fact(FactKind(kind), source, START + at, step, phase, data, Evidence(kind, f"{source}.log", int(at)))
-
-
-def moved_at(state: RunState) -> float:
-    """Seconds into the run at which something last moved."""
-    assert state.progress is not None
-    return state.progress.last_moved_at - START
+from monitor.model.fact import Fact
+from tests.detect.fold_examples import METRIC, START, fact, moved_at, run
 
 
 def test_a_phase_seen_by_hook_and_then_by_console_moves_progress_once() -> None:
@@ -307,70 +283,3 @@ def test_limits_can_be_learned_from_rare_validations_in_a_long_run() -> None:
     facts = [fact("phase_end", 0, step=0, phase="testing", seconds=3.0)]
     facts += [fact("phase_end", step, step=step, phase="gen", seconds=1.0) for step in range(1, 500)]
     assert "testing" in {span.phase for span in fold(fold(run(), facts), []).spans}
-
-
-STEPS = st.sampled_from([0, 20, 29])
-PHASES = st.sampled_from(["gen", "testing", "save_checkpoint"])
-
-
-@st.composite
-def facts_of_a_run(draw: st.DrawFn) -> Fact:
-    """Any fact of any source; times are whole seconds so that ties happen."""
-    kind = draw(st.sampled_from(list(FactKind)))
-    data: dict[str, Any] = {
-        "done": draw(st.integers(0, 4)) * 64,
-        "total": draw(st.sampled_from([None, 256])),
-        "rows": draw(st.integers(0, 4)) * 64,
-        "path": "p",
-        "bytes": draw(st.integers(0, 3)),
-        "complete": draw(st.booleans()),
-        "metric": METRIC,
-        "value": 0.5,
-        "version": draw(st.integers(0, 2)),
-        "seconds": draw(st.sampled_from([None, 1.0])),
-        "exit": draw(st.sampled_from(["gone", "finished", "failed"])),
-        "text": draw(st.sampled_from(["a", "b"])),
-        "final_validation": "missing",
-        "reason": "r",
-    }
-    source = draw(st.sampled_from(["hook", "console", "file_logger"]))
-    return fact(kind.value, draw(st.integers(0, 9)), source, draw(STEPS), draw(PHASES), **data)
-
-
-@given(st.lists(facts_of_a_run(), max_size=30))
-def test_folding_the_same_facts_again_changes_nothing(facts: list[Fact]) -> None:
-    once = fold(run(), facts)
-    assert fold(once, []) == once
-    again = fold(once, facts)
-    assert again == once
-
-
-@given(st.lists(facts_of_a_run(), max_size=30), st.integers(0, 30))
-def test_facts_in_two_polls_are_facts_in_one(facts: list[Fact], cut: int) -> None:
-    together = fold(run(), facts)
-    apart = fold(fold(run(), facts[:cut]), facts[cut:])
-    assert apart.validations == together.validations
-    assert apart.checkpoints == together.checkpoints
-    assert (apart.progress is None) == (together.progress is None)
-
-
-@given(st.lists(facts_of_a_run(), max_size=12), st.randoms(use_true_random=False))
-def test_counts_checkpoints_and_ends_do_not_depend_on_the_order_of_facts(facts: list[Fact], random: Any) -> None:
-    shuffled = facts[:]
-    random.shuffle(shuffled)
-    one, other = fold(run(), facts), fold(run(), shuffled)
-    assert [(item.step, item.done, item.dump_rows, item.scores, item.executed) for item in one.validations] == [
-        (item.step, item.done, item.dump_rows, item.scores, item.executed) for item in other.validations
-    ]
-    assert [(item.step, item.complete, item.bytes) for item in one.checkpoints] == [
-        (item.step, item.complete, item.bytes) for item in other.checkpoints
-    ]
-    assert (one.step, one.ended_at, one.ended_how) == (other.step, other.ended_at, other.ended_how)
-
-
-@given(st.lists(facts_of_a_run(), min_size=1, max_size=30))
-def test_progress_is_never_dated_later_than_the_latest_moving_fact(facts: list[Fact]) -> None:
-    state = fold(run(), facts)
-    if state.progress is not None:
-        assert state.progress.last_moved_at <= max(item.at for item in facts if item.moves)
-        assert state.progress.last_fact
