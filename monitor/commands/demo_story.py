@@ -77,9 +77,14 @@ def start_run(request: DemoRequest) -> DemoRun:
     )
 
 
+def _say_where(demo: DemoRun, say: Say) -> None:
+    say(f"Ray is up at {demo.head.address}, dashboard {demo.head.dashboard_url}; the run's folder is {demo.out}")
+
+
 def run_unwatched(request: DemoRequest, say: Say) -> int:
     """The run alone, to its end: what a watched one is compared with."""
     demo = start_run(request)
+    _say_where(demo, say)
     try:
         code = demo.driver.wait()
     finally:
@@ -92,7 +97,7 @@ def run_unwatched(request: DemoRequest, say: Say) -> int:
 def start_watched(request: DemoRequest, say: Say) -> Iterator[LiveDemo]:
     """The run and a detached watch on it; on leaving, both are ended unless `keep` was asked for."""
     demo = start_run(request)
-    say(f"Ray is up at {demo.head.address}, dashboard {demo.head.dashboard_url}; the run's folder is {demo.out}")
+    _say_where(demo, say)
     watch_pid = 0
     keep = False
     try:

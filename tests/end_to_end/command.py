@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-LASTSTEP = [sys.executable, "-c", "import sys; from monitor.cli import main; sys.exit(main())"]
+_AS_SCRIPT = "import sys; sys.path.remove(''); from monitor.cli import main; sys.exit(main())"
+LASTSTEP = [sys.executable, "-c", _AS_SCRIPT]
+"""As the installed script does it: the working directory is not on the import path."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,25 @@ def laststep(*words: str, timeout: float = 500, cwd: Path | None = None, **extra
         env=environment(**extra),
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def unwatched_demo(folder: Path, steps: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The demo without a watch of its own, hooks in; its process, and its Ray's address. Ended at the end."""
+    words = ["demo", "--headless", "--steps", str(steps), "--no-watch", "--out", str(folder / "out")]
+    said = folder / "demo.log"
+    with said.open("wb") as log:
+        process = subprocess.Popen([*LASTSTEP, *words], stdout=log, stderr=log, env=environment())
+    try:
+        deadline = time.monotonic() + 120
+        while (found := re.search(r"Ray is up at ([\w.:]+),", said.read_text())) is None:
+            assert process.poll() is None and time.monotonic() < deadline, said.read_text()
+            time.sleep(0.05)
+        yield process, found[1]
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(timeout=60)
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from monitor.ray_head import RayHead
-from tests.end_to_end.command import LASTSTEP, environment, laststep
+from tests.end_to_end.command import LASTSTEP, environment, laststep, unwatched_demo
 
 pytestmark = [pytest.mark.real, pytest.mark.torch]
 
@@ -22,6 +23,18 @@ def head() -> Iterator[RayHead]:
     """One idle Ray for the calls that only look."""
     with RayHead.start(num_cpus=2) as started:
         yield started
+
+
+def kill_raylet(folder: Path) -> None:
+    """kill -9 of the raylet of this test's Ray, known by the folder in its environment."""
+    killed = 0
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            is_raylet = entry.name.isdigit() and b"raylet/raylet" in (entry / "cmdline").read_bytes()
+            if is_raylet and str(folder).encode() in (entry / "environ").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+                killed += 1
+    assert killed == 1
 
 
 def assert_one_sentence(stderr: str) -> None:
@@ -81,25 +94,22 @@ def test_a_hostile_bundle_is_one_sentence(tmp_path: Path) -> None:
 def test_a_ray_that_dies_while_watched_ends_the_run_in_the_ledger_and_not_the_watch_in_a_traceback(
     own_folders: Path,
 ) -> None:
-    words = ["demo", "--headless", "--steps", "20", "--no-watch", "--out", str(own_folders / "out")]
-    demo = subprocess.Popen([*LASTSTEP, *words], env=environment(), stderr=subprocess.DEVNULL)
     watch_log = own_folders / "watch.log"
-    with watch_log.open("wb") as log:
-        watch = subprocess.Popen([*LASTSTEP, "watch", "--wait", "90"], env=environment(), stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 120
-        while "update_actor" not in watch_log.read_text() and time.monotonic() < deadline:
-            time.sleep(0.2)
-        raylets = subprocess.run(["pgrep", "-f", "raylet/raylet"], capture_output=True, text=True).stdout.split()
-        for pid in raylets:
-            if own_folders.name.encode() in Path(f"/proc/{pid}/environ").read_bytes():
-                os.kill(int(pid), signal.SIGKILL)
-        assert watch.wait(timeout=120) in (0, 10)
-    finally:
-        for process in (watch, demo):
-            if process.poll() is None:
-                process.terminate()
-                process.wait(timeout=60)
+    with unwatched_demo(own_folders, steps=20) as (_, address):
+        with watch_log.open("wb") as log:
+            words = [*LASTSTEP, "watch", "--ray", address, "--wait", "90"]
+            watch = subprocess.Popen(words, env=environment(), stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 120
+            while "update_actor" not in watch_log.read_text():
+                assert time.monotonic() < deadline and watch.poll() is None, watch_log.read_text()
+                time.sleep(0.2)
+            kill_raylet(own_folders)
+            assert watch.wait(timeout=120) in (0, 10)
+        finally:
+            if watch.poll() is None:
+                watch.terminate()
+                watch.wait(timeout=60)
     assert "Traceback" not in watch_log.read_text()
     entry = laststep("scores", "--json").document["runs"][0]
     assert entry["ended_at"] is not None

@@ -7,14 +7,14 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from tests.end_to_end.command import LASTSTEP, environment, laststep, processes_of
+from tests.end_to_end.command import LASTSTEP, environment, laststep, processes_of, unwatched_demo
 from tests.pty.terminal import Terminal
 
 pytestmark = [pytest.mark.real, pytest.mark.torch]
@@ -59,9 +59,9 @@ class Victim:
 class WatchProcess:
     """A watch of our own, so that it can be killed by pid."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str) -> None:
         with (folder / "watch.log").open("ab") as log:
-            words = [*LASTSTEP, "watch", "--wait", "60"]
+            words = [*LASTSTEP, "watch", "--ray", address, "--wait", "60"]
             self.process = subprocess.Popen(words, stdout=log, stderr=log, env=environment())
 
     def kill_hard(self) -> None:
@@ -84,20 +84,6 @@ class DashboardProcess:
         self.terminal.hang_up()
 
 
-@contextlib.contextmanager
-def demo_run(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The demo without a watch of its own, hooks in."""
-    words = ["demo", "--headless", "--steps", str(STEPS), "--no-watch", "--out", str(folder / "out")]
-    with (folder / "demo.log").open("wb") as log:
-        process = subprocess.Popen([*LASTSTEP, *words], stdout=log, stderr=log, env=environment())
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(timeout=60)
-
-
 def kill_through_all_phases(folder: Path, victim: Victim, demo: subprocess.Popen[bytes]) -> None:
     """Kill at the first sight of each phase, until the run has ended."""
     while demo.poll() is None:
@@ -108,9 +94,9 @@ def kill_through_all_phases(folder: Path, victim: Victim, demo: subprocess.Popen
 
 
 def test_killing_the_watch_in_every_phase_loses_and_doubles_nothing(own_folders: Path) -> None:
-    victim = Victim(lambda: WatchProcess(own_folders))
-    victim.process = victim.start()
-    with demo_run(own_folders) as demo:
+    with unwatched_demo(own_folders, STEPS) as (demo, address):
+        victim = Victim(lambda: WatchProcess(own_folders, address))
+        victim.process = victim.start()
         kill_through_all_phases(own_folders, victim, demo)
         assert demo.returncode == 0, (own_folders / "demo.log").read_text()
     last = victim.process
@@ -133,16 +119,17 @@ def test_killing_the_watch_in_every_phase_loses_and_doubles_nothing(own_folders:
 
 def test_killing_the_dashboard_in_every_phase_harms_neither_run_nor_watch(own_folders: Path) -> None:
     victim = Victim(DashboardProcess)
-    watch = WatchProcess(own_folders)
+    watch: WatchProcess | None = None
     try:
-        with demo_run(own_folders) as demo:
+        with unwatched_demo(own_folders, STEPS) as (demo, address):
+            watch = WatchProcess(own_folders, address)
             kill_through_all_phases(own_folders, victim, demo)
             assert demo.returncode == 0, (own_folders / "demo.log").read_text()
         assert watch.process.wait(timeout=90) == 0
     finally:
         if victim.process is not None:
             victim.process.kill_hard()
-        if watch.process.poll() is None:
+        if watch is not None and watch.process.poll() is None:
             watch.kill_hard()
     scores = laststep("scores", "--json").document["runs"][0]["scores"]
     assert [score["step"] for score in scores] == [0, STEPS]
