@@ -21,5 +21,6 @@ print("%d.%d-" % sys.version_info[:2] + hashlib.md5(sys.executable.encode()).hex
             'pytest>=8' 'pytest-timeout>=2' 'pytest-asyncio>=1' 'hypothesis>=6' 'pyte>=0.8'
         touch "$venv/.ready"
     fi
-    PYTHONPATH=. "$venv/bin/python" -m pytest -m "not real and not torch" -p no:cacheprovider
+    PYTHONPATH=. "$venv/bin/python" -m pytest -m "not real and not torch" -p no:cacheprovider \
+        --ignore=tests/quant --ignore=tests/demo --ignore=tests/rerun --ignore=tests/end_to_end
 done
