@@ -1,0 +1,1 @@
+"""A small real GRPO job on Ray, CPU only, in verl's names, lines and files, with hangs to order."""
