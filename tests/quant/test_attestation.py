@@ -7,14 +7,14 @@ import json
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-from quant import attestation  # noqa: E402
-from quant.fingerprint import fingerprint  # noqa: E402
-from quant.layers import apply_recipe, expected_linears, frozen_weights, quantized_linears  # noqa: E402
-from quant.recipe import Recipe  # noqa: E402
-from tests.quant.attested import ALL_LAYERS, INPUTS, RECIPE, START, TRAINED, attest, reasons  # noqa: E402
-from tests.quant.tiny import TinyModel  # noqa: E402
+from quant import attestation
+from quant.fingerprint import fingerprint
+from quant.layers import apply_recipe, expected_linears, frozen_weights, quantized_linears
+from quant.recipe import Recipe
+from tests.quant.attested import ALL_LAYERS, INPUTS, RECIPE, START, TRAINED, attest, reasons
+from tests.quant.tiny import TinyModel
 
 pytestmark = pytest.mark.torch
 

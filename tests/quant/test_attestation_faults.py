@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-from quant.formats.mxfp4 import RULE_ADDENDS  # noqa: E402
-from quant.layers import apply_recipe, quantized_linears, remove  # noqa: E402
-from quant.recipe import Recipe  # noqa: E402
-from tests.quant.attested import ALL_LAYERS, INPUTS, RECIPE, attest, reasons  # noqa: E402
-from tests.quant.tiny import TinyModel  # noqa: E402
+from quant.formats.mxfp4 import RULE_ADDENDS
+from quant.layers import apply_recipe, quantized_linears, remove
+from quant.recipe import Recipe
+from tests.quant.attested import ALL_LAYERS, INPUTS, RECIPE, attest, reasons
+from tests.quant.tiny import TinyModel
 
 pytestmark = pytest.mark.torch
 

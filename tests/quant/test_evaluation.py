@@ -11,13 +11,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from quant.errors import EvaluationError, QuantError, RecipeError, WeightsError  # noqa: E402
-from quant.evaluation import EvaluationRequest, Generation, Sample, evaluate  # noqa: E402
-from quant.fingerprint import fingerprint_checkpoint  # noqa: E402
-from quant.layers import apply_recipe  # noqa: E402
-from quant.recipe import Recipe  # noqa: E402
-from quant.verification import refusals  # noqa: E402
-from tests.quant.tiny import TinyModel  # noqa: E402
+from quant.errors import EvaluationError, QuantError, RecipeError, WeightsError
+from quant.evaluation import EvaluationRequest, Generation, Sample, evaluate
+from quant.fingerprint import fingerprint_checkpoint
+from quant.layers import apply_recipe
+from quant.recipe import Recipe
+from quant.verification import refusals
+from tests.quant.tiny import TinyModel
 
 pytestmark = pytest.mark.torch
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch.nn.functional import linear  # noqa: E402
+from torch.nn.functional import linear
 
-from quant.errors import FormatError  # noqa: E402
-from quant.fake_quant import FakeQuantLinear, Operands  # noqa: E402
-from quant.formats.mxfp4 import quantize_dequantize  # noqa: E402
+from quant.errors import FormatError
+from quant.fake_quant import FakeQuantLinear, Operands
+from quant.formats.mxfp4 import quantize_dequantize
 
 pytestmark = pytest.mark.torch
 

@@ -9,12 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from quant import fingerprint as module  # noqa: E402
-from quant.errors import WeightsError  # noqa: E402
-from quant.fingerprint import fingerprint, fingerprint_checkpoint, read_weights  # noqa: E402
-from quant.layers import apply_recipe  # noqa: E402
-from quant.recipe import Recipe  # noqa: E402
-from tests.quant.tiny import TinyModel  # noqa: E402
+from quant import fingerprint as module
+from quant.errors import WeightsError
+from quant.fingerprint import fingerprint, fingerprint_checkpoint, read_weights
+from quant.layers import apply_recipe
+from quant.recipe import Recipe
+from tests.quant.tiny import TinyModel
 
 pytestmark = pytest.mark.torch
 

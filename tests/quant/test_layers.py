@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-from quant.errors import RecipeError, WeightsError  # noqa: E402
-from quant.formats.mxfp4 import quantize_dequantize  # noqa: E402
-from quant.layers import (  # noqa: E402
+from quant.errors import RecipeError, WeightsError
+from quant.formats.mxfp4 import quantize_dequantize
+from quant.layers import (
     QuantizedLinear,
     apply_recipe,
     expected_linears,
@@ -21,8 +21,8 @@ from quant.layers import (  # noqa: E402
     remove,
     same_bits,
 )
-from quant.recipe import Recipe  # noqa: E402
-from tests.quant.tiny import TinyModel  # noqa: E402
+from quant.recipe import Recipe
+from tests.quant.tiny import TinyModel
 
 pytestmark = pytest.mark.torch
 

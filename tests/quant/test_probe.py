@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-from quant.formats.mxfp4 import RULE_ADDENDS, quantize_dequantize  # noqa: E402
-from quant.layers import apply_recipe, same_bits  # noqa: E402
-from quant.probe import PROBE_ROWS, Probe, probe_inputs, probe_layer, read_weight  # noqa: E402
-from quant.recipe import Recipe  # noqa: E402
+from quant.formats.mxfp4 import RULE_ADDENDS, quantize_dequantize
+from quant.layers import apply_recipe, same_bits
+from quant.probe import PROBE_ROWS, Probe, probe_inputs, probe_layer, read_weight
+from quant.recipe import Recipe
 
 pytestmark = pytest.mark.torch
 

@@ -11,7 +11,7 @@ from tests.trainer_hooks.ray_server import Server
 
 trainer_hooks.install.driver()
 
-import ray  # noqa: E402
+import ray
 
 ray.init(
     address=os.environ["RAY_ADDRESS"],

@@ -9,14 +9,14 @@ import pytest
 torch = pytest.importorskip("torch")
 np = pytest.importorskip("numpy")
 pytest.importorskip("ml_dtypes")
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from quant import fake_quantize  # noqa: E402
-from quant.errors import FormatError  # noqa: E402
-from quant.formats.mxfp4 import BLOCK_SIZE, GRID, RULE_ADDENDS, quantize_dequantize  # noqa: E402
-from quant.recipe import SCALE_RULES  # noqa: E402
-from tests.quant import oracle  # noqa: E402
+from quant import fake_quantize
+from quant.errors import FormatError
+from quant.formats.mxfp4 import BLOCK_SIZE, GRID, RULE_ADDENDS, quantize_dequantize
+from quant.recipe import SCALE_RULES
+from tests.quant import oracle
 
 pytestmark = pytest.mark.torch
 
