@@ -76,7 +76,7 @@ def build(kind: type[T], mapping: dict[str, Any], where: str) -> T:
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting of the monitor, in seconds unless a name says otherwise. Defaults, reasons: configs/monitor.yaml."""
+    """Every setting of the monitor, in seconds unless its name says otherwise; reasons: configs/monitor.yaml."""
 
     tick_seconds: float
     ray_seconds: float

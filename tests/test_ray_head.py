@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,8 +42,17 @@ def _status(url: str, token: str | None) -> int:
         return error.code
 
 
-def _of_head(head: RayHead) -> list[int]:
-    mark = f"{MARK}={head.temp_dir}".encode()
+KILLED_PARENT = """
+import os, signal
+from monitor.ray_head import RayHead
+head = RayHead.start(num_cpus=1, dies_with_parent=True)
+print(head.temp_dir, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _of_head(temp_dir: Path) -> list[int]:
+    mark = f"{MARK}={temp_dir}".encode()
     found = []
     for process in psutil.process_iter():
         try:
@@ -77,7 +87,7 @@ def test_a_head_asks_for_its_own_token_and_ends_with_a_stopped_actor_in_it() -> 
         _wait_for_state(actor_pid, psutil.STATUS_STOPPED)
         assert psutil.Process(actor_pid).status() == psutil.STATUS_STOPPED
     assert not psutil.pid_exists(actor_pid)
-    assert _of_head(head) == []
+    assert _of_head(head.temp_dir) == []
     assert not head.temp_dir.exists()
     head.stop()
 
@@ -88,8 +98,20 @@ def test_a_killed_head_leaves_nothing_after_stop() -> None:
     os.kill(head.pid, signal.SIGKILL)
     head.process.wait()
     head.stop()
-    assert _of_head(head) == []
+    assert _of_head(head.temp_dir) == []
     assert not head.temp_dir.exists()
+
+
+@pytest.mark.real
+def test_a_head_that_is_to_die_with_its_parent_does_so_even_after_kill_9() -> None:
+    parent = subprocess.run([sys.executable, "-c", KILLED_PARENT], stdout=subprocess.PIPE, timeout=120, check=False)
+    assert parent.returncode == -signal.SIGKILL
+    temp_dir = Path(parent.stdout.decode().split()[-1])
+    deadline = time.monotonic() + 60
+    while _of_head(temp_dir) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert _of_head(temp_dir) == []
+    shutil.rmtree(temp_dir)
 
 
 def test_a_folder_too_long_for_rays_sockets_is_refused_with_the_cure(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class FactKind(str, enum.Enum):
     WEIGHTS_UPDATED = "weights_updated"
     """The rollout engine took new weights. needs step; data: `version` (int), `fingerprint` (str or None)."""
     CALLS_MOVED = "calls_moved"
-    """Ray calls that make samples or move a phase (the trainer's profile names them) began or ended. data: `finished`."""
+    """Ray calls that make samples or move a phase (its profile names them) began or ended. data: `finished`."""
     ATTESTED = "attested"
     """Proof made inside the engine that quantization was active in a validation. needs step; data: the attestation."""
     GUARD = "guard"

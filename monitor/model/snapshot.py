@@ -102,8 +102,8 @@ class ProcessState:
     """Wall clock; with the pid it names the process for good (pids are reused)."""
     command: str
     role: str = "other"
-    """`driver` (python main), `trainer` (the TaskRunner actor), `train-worker`, `rollout`, `agent-loop`, `reward`, `raylet`,
-    `gcs`, `other`."""
+    """`driver` (python main), `trainer` (the TaskRunner actor), `train-worker`, `rollout`, `agent-loop`, `reward`,
+    `raylet`, `gcs`, `other`."""
     label: str = ""
     """How a person calls it: `RolloutServer rollout_server_0 (pid 4711)`."""
     state: str = "?"

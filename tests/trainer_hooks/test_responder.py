@@ -17,8 +17,10 @@ from tests.trainer_hooks.conftest import Hooked
 from trainer_hooks import records
 
 Start = Callable[..., Hooked]
+# A shell starts background jobs with SIGINT ignored, and children inherit that.
 IDLE = """
-    import time
+    import signal, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print("ready", flush=True)
     while True: time.sleep(0.1)
 """
