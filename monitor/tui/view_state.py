@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from monitor.model.score import Score
+from monitor.tui import wording
 from monitor.tui.actions import footer
 from monitor.tui.cells import Line, Span, fit, line, span, width_of
 from monitor.tui.rerun_flow import RerunFlow, Stage
@@ -147,5 +148,5 @@ def foot(state: ViewState, width: int, below: int) -> Line:
     if state.read_only:
         parts.append(Span(" read-only", "band-dim"))
     content = line(*parts)
-    more = Span(f" ↓ {below} more lines ", "band-strong") if below else Span("")
+    more = Span(f" ↓ {wording.count(below, 'more line')} ", "band-strong") if below else Span("")
     return (*content, Span(" " * max(width - width_of((*content, more)), 0), "band"), more)

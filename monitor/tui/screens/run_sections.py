@@ -15,6 +15,9 @@ from monitor.tui.theme import SIGNS
 HISTORY = 12
 """Earlier durations of a phase that are drawn."""
 
+WITH_LIMIT = 76
+"""Width from which a phase's row has room for its learned limit."""
+
 
 def validation(data: ScreenData, width: int, rank: int) -> Section:
     """The validation under way with its bar, then the scores of earlier ones, newest first."""
@@ -127,7 +130,8 @@ def phases(data: ScreenData, width: int, rank: int) -> Section:
     rows = [_phase_row(live, name, ended.get(name, []), data.now, width) for name in names]
     if not rows:
         rows = [line(span("   none seen yet", "dim"))]
-    return Section("phases", tuple(rows), least=min(2, len(rows)), rank=rank, note="last, steps before, usual, limit")
+    note = "last, steps before, usual, limit" if width >= WITH_LIMIT else "last, steps before, usual"
+    return Section("phases", tuple(rows), least=min(2, len(rows)), rank=rank, note=note)
 
 
 def _mean(items: list[PhaseSpan]) -> float:
@@ -150,7 +154,7 @@ def _phase_row(live: Live, name: str, items: list[PhaseSpan], now: float, width:
         span(f"{drawn:>{HISTORY}}  ", "bar"),
         span(f"{usual:>8}", "dim"),
     ]
-    if width >= 76 and limit:
+    if width >= WITH_LIMIT and limit:
         parts.append(span(f"  limit {wording.duration(limit)}", "dim"))
     return line(*parts)
 
