@@ -131,7 +131,8 @@ def _progress(state: RunState, moved: int) -> Progress | None:
 
 
 def _happened(state: RunState) -> Iterator[tuple[float, str]]:
-    if state.calls_moved_at is not None:
+    # Calls that vanish with their actors once the run has ended are no progress of it.
+    if state.calls_moved_at is not None and (state.ended_at is None or state.calls_moved_at < state.ended_at):
         yield state.calls_moved_at, "Ray calls of the trainer began or ended"
     for update in state.weights:
         yield update.at, f"the engine took the weights of step {update.step}"

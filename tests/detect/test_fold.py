@@ -251,6 +251,13 @@ def test_a_run_that_ended_keeps_the_most_telling_word_and_the_first_time() -> No
         assert (state.ended_how, state.ended_at) == ("failed", START + 7)
 
 
+def test_calls_that_vanish_after_the_end_are_no_progress() -> None:
+    ended = fold(run(), [fact("run_end", 9, exit="finished")])
+    after = fold(ended, [fact("calls_moved", 11, "ray", finished=64)])
+    assert after.progress is not None and after.progress.last_fact == "the run ended"
+    assert moved_at(after) == 9
+
+
 def test_two_sources_that_tell_different_scores_are_a_notice_and_the_first_stands() -> None:
     told = [
         fact("score", 5, step=20, metric=METRIC, value=0.7),
