@@ -1,0 +1,59 @@
+"""What outlives a run: attestations kept whole, scores only once settled, and never twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from monitor.engine.keepsakes import SETTLE_SECONDS, Keepsakes
+from monitor.ledger.store import Ledger
+from monitor.model.fact import Fact, FactKind
+from monitor.model.run import RunConfig, RunState, Validation
+
+CONFIG = RunConfig(experiment="e", total_steps=4, recipe={"name": "mxfp4_w4a4"})
+ENDED_AT = 200.0
+SCORES = {"val-core/x/acc/mean@1": 0.5}
+VALIDATION = Validation(4, True, 190.0, ENDED_AT, 8, 8, 8, executed=True, scores=SCORES)
+STATE = RunState("e-1", CONFIG, 100.0, total_steps=4, step=4, validations=(VALIDATION,))
+
+
+def attested(data: dict[str, Any], source: str) -> Fact:
+    """An attestation of step 4."""
+    return Fact(FactKind.ATTESTED, source, ENDED_AT, 4, data=data)
+
+
+def test_a_console_line_never_mixes_into_the_engines_own_document(tmp_path: Path) -> None:
+    document = {"sha256": "f" * 64, "recipe": {"name": "mxfp4_w4a4"}}
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        keepsakes = Keepsakes(ledger, 0)
+        facts = [attested({"calls": 7}, "console"), attested(document, "hook"), attested({"calls": 9}, "console")]
+        keepsakes.keep(STATE, facts, ENDED_AT + SETTLE_SECONDS)
+        (score,) = ledger.scores("e-1")
+    assert score.provenance.attestation == document
+
+
+def test_a_score_is_kept_once_and_only_when_its_validation_is_settled(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        keepsakes = Keepsakes(ledger, 0)
+        keepsakes.keep(STATE, [], ENDED_AT + 1.0)
+        assert ledger.scores("e-1") == []
+        keepsakes.keep(STATE, [], ENDED_AT + SETTLE_SECONDS)
+        Keepsakes(ledger, 0).keep(STATE, [], ENDED_AT + 60.0)
+        assert [score.step for score in ledger.scores("e-1")] == [4]
+
+
+def test_a_run_that_ended_settles_its_scores_at_once(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        Keepsakes(ledger, 0).keep(replace(STATE, ended_at=ENDED_AT + 0.5), [], ENDED_AT + 0.5)
+        assert [score.step for score in ledger.scores("e-1")] == [4]
+
+
+def test_history_joins_this_runs_phases_with_those_of_earlier_runs(tmp_path: Path) -> None:
+    from monitor.model.run import PhaseSpan
+
+    earlier = replace(STATE, name="e-0", started_at=50.0, spans=(PhaseSpan(4, "testing", 60.0, 63.0, 3.0),))
+    now = replace(STATE, spans=(PhaseSpan(4, "testing", 190.0, 200.0, 10.0),))
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        Keepsakes(ledger, 0).keep(earlier, [], 70.0)
+        assert sorted(Keepsakes(ledger, 0).history(now)["testing"]) == [3.0, 10.0]
