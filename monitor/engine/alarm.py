@@ -109,8 +109,7 @@ class Alarm:
 
     def _refresh_stall(self, silent: float, position: RunPosition) -> None:
         if self.verdict.word is VerdictWord.HEALTHY and stall.is_stall(silent, position.phase_limit_seconds):
-            limit = position.phase_limit_seconds
-            reason = (
-                f"nothing moved for {silent:.0f} s in phase {position.phase}; its learned limit is {limit or 0:.0f} s"
-            )
+            learned = position.phase_limit_seconds
+            limit = "nothing was learned of it yet" if learned is None else f"its learned limit is {learned:.0f} s"
+            reason = f"nothing moved for {silent:.0f} s in phase {position.phase or 'unknown'}; {limit}"
             self.verdict = Verdict(VerdictWord.STALL, self.verdict.findings, (reason, *self.verdict.reasons))

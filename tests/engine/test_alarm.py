@@ -117,6 +117,13 @@ def test_silence_beyond_the_learned_limit_is_a_stall_and_no_hang() -> None:
     assert "40 s" in scene.alarm.verdict.reasons[0]
 
 
+def test_a_stall_without_a_learned_limit_names_none() -> None:
+    scene = Scene(HEALTHY)
+    scene.at(2000)
+    assert scene.alarm.verdict.word is VerdictWord.STALL
+    assert "nothing was learned" in scene.alarm.verdict.reasons[0]
+
+
 def test_a_snapshot_that_fails_is_said_and_the_watch_goes_on() -> None:
     scene = Scene(HANG)
     scene.camera.fails = True
