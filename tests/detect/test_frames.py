@@ -18,7 +18,7 @@ from monitor.model.snapshot import Frame
         ("python/ray/_raylet.pyx", is_ray),
         ("/env/lib/python3.11/site-packages/torch/nn/modules/linear.py", is_library),
         ("/usr/lib/python3.11/threading.py", is_standard),
-        ("/root/.pyenv/versions/3.12.1/lib/python3.12/asyncio/base_events.py", is_standard),
+        ("/home/someone/.pyenv/versions/3.12.1/lib/python3.12/asyncio/base_events.py", is_standard),
         ("<frozen importlib._bootstrap>", is_standard),
         ("/opt/laststep/trainer_hooks/frameworks/wrapping.py", is_hook),
     ],
