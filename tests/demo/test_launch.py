@@ -95,7 +95,6 @@ def test_the_console_has_verls_lines_in_verls_order(finished: Path) -> None:
         r"Dumped generations to .*/0\.jsonl",
         r"Initial validation metrics: ",
         r"step:1 - ",
-        r"Training Progress: +50%.*1/2 \[",
         r"local_global_step_folder: .*/global_step_2",
         r"test_gen_batch meta info: .*'global_steps': 2",
         r"\[quantization\] W4A4 active in 12/12 linear layers, \d+ calls, weights [0-9a-f]+ of step 2",
@@ -109,6 +108,8 @@ def test_the_console_has_verls_lines_in_verls_order(finished: Path) -> None:
         assert found, f"{pattern} is not after {text[at - 200 : at]!r}"
         at = found.end()
     assert text.count("validation generation end") == 8
+    # The bar goes to stderr, which Ray forwards apart from stdout: its place among the lines is not certain.
+    assert re.search(r"Training Progress: +50%.*1/2 \[", text)
 
 
 @pytest.mark.real
