@@ -24,16 +24,37 @@ def unknown_reasons(case: Case) -> tuple[str, ...]:
     """Why nothing is proved."""
     if not case.starts:
         return ("neither the driver nor the trainer could be read: no chain of waits begins anywhere",)
-    reasons = [*_idle_loops(case), *_texts(_ends(case))]
+    reasons = [*_idle_loops(case), *_waiting_tasks(case), *_texts(_ends(case))]
     if not reasons:
         reasons = list(_texts(_whole_run(case))) or ["no chain of waits leads from the trainer to a cause"]
     return tuple(dict.fromkeys(reasons))[:MOST]
 
 
 def _ends(case: Case) -> list[Motion]:
-    """Motions of everything the trainer's waits come to."""
-    reached = case.reached()
-    return [motion for key in sorted(reached) for motion in case.graph.nodes[key].motions]
+    """Motions of what the trainer's waits come to. Objects without a record come last: most were made long ago."""
+    nodes = [case.graph.nodes[key] for key in sorted(case.reached())]
+    ordered = sorted(nodes, key=lambda node: node.kind is NodeKind.OBJECT)
+    return [motion for node in ordered for motion in node.motions]
+
+
+def _waiting_tasks(case: Case) -> list[str]:
+    """Asyncio tasks at the ends of the trainer's chains that something in the run may still wake."""
+    sentences = []
+    for key in sorted(case.reached(frozenset({EdgeKind.INSIDE, EdgeKind.MADE}))):
+        node = case.graph.nodes[key]
+        woken = [edge for edge in case.graph.outgoing.get(key, ()) if edge.kind is EdgeKind.WOKEN]
+        if node.kind is NodeKind.TASK and woken and not case.graph.stuck(key):
+            others = ", or: ".join(_texts(_whole_run_but_objects(case))[:2])
+            sentences.append(
+                f"the chain of waits ends in {node.label} at the {woken[0].why}; that it is lost can't be proved while "
+                f"something may still set it: {others}"
+            )
+    return sentences[:2]
+
+
+def _whole_run_but_objects(case: Case) -> list[Motion]:
+    nodes = case.graph.nodes.values()
+    return [motion for node in nodes if node.kind is not NodeKind.OBJECT for motion in node.motions]
 
 
 def _whole_run(case: Case) -> list[Motion]:

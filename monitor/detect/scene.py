@@ -90,6 +90,16 @@ class Scene:
                 found.setdefault(pid, []).append(call)
         return found
 
+    @cached_property
+    def task_of_call(self) -> dict[tuple[int, str], AsyncioTask]:
+        """The asyncio task that executes a Ray call, by process and call, where the hook told."""
+        return {
+            (pid, task.ray_task_id): task
+            for pid, process in self.processes.items()
+            for task in process.tasks or ()
+            if task.ray_task_id
+        }
+
     def is_at(self, pid: int, node_id: str | None) -> bool:
         """The process that was read under this pid, if any, is the one of that node: pids repeat from node to node."""
         process = self.processes.get(pid)

@@ -202,7 +202,7 @@ class _Builder:
 
     def _executed(self, key: str, call: RayCall, process: ProcessState) -> None:
         blocked = self.scene.blocked_loop(process)
-        task = next((task for task in process.tasks or () if task.ray_task_id == call.task_id), None)
+        task = self.scene.task_of_call.get((process.pid, call.task_id))
         if blocked is not None:
             why = "it runs on an event loop that is blocked"
             self._edge(key, thread_key(process.pid, blocked), EdgeKind.RUNS, why)

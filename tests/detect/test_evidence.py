@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.detect.judge import judge
 from monitor.model.reading import Unknown
-from monitor.model.snapshot import AsyncioTask, ProcessState, RayCall, Snapshot, ThreadState
+from monitor.model.snapshot import AsyncioTask, Frame, ProcessState, RayCall, Snapshot, ThreadState
 from tests.detect import snapshots as made
 
 Lose = Callable[[Snapshot, int], Snapshot]
@@ -112,7 +112,7 @@ def _always(change: Callable[[ProcessState], ProcessState]) -> Callable[[Process
     return lambda state: (change(state), change(state))
 
 
-def _with_thread(wait: str, ends: bool | None, *frames: made.Frame) -> Callable[[ProcessState], ProcessState]:
+def _with_thread(wait: str, ends: bool | None, *frames: Frame) -> Callable[[ProcessState], ProcessState]:
     thread = ThreadState(
         300, "engine", False, False, frames or (made.frame("step", 7),), kernel_wait=wait, kernel_wait_ends=ends
     )
@@ -137,7 +137,7 @@ MOVERS: dict[str, Callable[[ProcessState], tuple[ProcessState, ...]]] = {
     "a sleeping thread": _always(_with_thread("sleep", True)),
     "a thread on a socket": _always(_with_thread("poll", False)),
     "a thread in a library": _always(
-        _with_thread("lock", False, made.Frame("synchronize", "/e/lib/python3.11/site-packages/torch/cuda.py", 9))
+        _with_thread("lock", False, Frame("synchronize", "/e/lib/python3.11/site-packages/torch/cuda.py", 9))
     ),
     "a thread that runs": _always(_with_thread("running", None)),
     "a thread not understood": _always(_with_thread("", None)),

@@ -9,7 +9,7 @@ import pytest
 from monitor.detect.judge import judge
 from monitor.model.finding import VerdictWord
 from monitor.model.reading import Unknown
-from monitor.model.snapshot import RayCall, Snapshot
+from monitor.model.snapshot import RayCall, Snapshot, ThreadState
 from tests.detect import snapshots as made
 
 LINES = {
@@ -111,50 +111,6 @@ def test_a_timer_in_the_loop_unproves_a_wait_but_not_a_blocked_loop(hooks: bool)
         assert bool(judge(made.changed(samples, made.ROLLOUT, loops=loops)).findings) is proved
 
 
-@pytest.mark.parametrize("wait", ["sleep", "poll", "read", "child", "running", "other", ""])
-def test_a_loop_in_a_wait_that_may_end_by_itself_is_not_called_blocked(wait: str) -> None:
-    thread = made.loop_in([made.frame("compact", 91)], wait=wait, ends=None)
-    samples = _with_server_thread(made.loop_blocked(hooks=False), thread)
-    assert not judge(samples).findings
-
-
-def test_a_loop_on_a_lock_with_a_deadline_is_not_called_blocked() -> None:
-    thread = made.loop_in([made.frame("compact", 91)], wait="lock", ends=True)
-    assert not judge(_with_server_thread(made.loop_blocked(hooks=False), thread)).findings
-
-
-def test_a_loop_in_a_librarys_c_code_is_not_called_blocked() -> None:
-    torch = made.Frame("barrier", "/env/lib/python3.11/site-packages/torch/distributed/distributed_c10d.py", 4000)
-    thread = made.loop_in([torch, made.frame("_sync", 12)])
-    assert not judge(_with_server_thread(made.loop_blocked(hooks=False), thread)).findings
-
-
-def test_a_callback_that_is_not_the_same_one_is_not_called_blocked() -> None:
-    earlier, later = made.loop_blocked(hooks=False)
-    (young,) = _with_server_thread([later], made.loop_in([made.frame("compact", 91)], age=0.1))
-    assert not judge([earlier, young]).findings
-
-
-def test_c_code_that_may_wait_for_a_process_at_work_is_not_called_blocked() -> None:
-    earlier, later = made.loop_blocked(hooks=False)
-    (busy,) = made.changed([later], made.TRAIN, cpu_seconds=2.9)
-    assert not judge([earlier, busy]).findings
-
-
-def test_a_thread_that_could_free_the_lock_unproves_the_blocked_loop() -> None:
-    holder = replace(
-        made.getting([], made.frame("_flush", 5), name="metrics"),
-        thread_id=200,
-        frames=(made.frame("_flush", 5),),
-        kernel_wait="sleep",
-        kernel_wait_ends=True,
-    )
-    samples = made.loop_blocked(hooks=False)
-    server = samples[0].processes[-1]
-    assert judge(samples).findings
-    assert not judge(made.changed(samples, made.ROLLOUT, threads=(*server.threads, holder))).findings
-
-
 def test_a_second_event_loop_in_the_actor_unproves_a_wait_for_itself() -> None:
     samples = made.self_get(hooks=False)
     other = replace(made.idle_loop(), thread_id=150, name="AsyncIO Thread: control")
@@ -166,7 +122,7 @@ def test_a_wait_for_itself_with_a_timeout_is_not_proved() -> None:
     samples = made.self_get(hooks=False)
     (first, second) = samples[0].processes[-1].threads
     timed = replace(second, locals_repr={"timeout": "60", "timeout_ms": "60000"})
-    assert not judge(_with_server_thread(samples, timed)).findings
+    assert not judge(made.with_server_thread(samples, timed)).findings
     assert first.name == "MainThread"
 
 
@@ -279,15 +235,17 @@ def test_weights_that_only_the_hung_processes_hold_are_named() -> None:
     assert "hung processes" not in saved.advice
 
 
-def _with_server_thread(samples: list[Snapshot], thread: made.ThreadState) -> list[Snapshot]:
-    older = replace(thread, loop_blocked_seconds=(thread.loop_blocked_seconds or 0.0) + 3.0)
-    threads = [thread, older] if len(samples) == 2 else [thread]
-    return [
-        made.changed([sample], made.ROLLOUT, threads=(made.serving(), item))[0]
-        for sample, item in zip(samples, threads)
-    ]
-
-
 def _without_call(sample: Snapshot, number: int) -> Snapshot:
     kept: list[RayCall] = [item for item in sample.calls if item.task_id != made.task_id(made.ROLLOUT, number)]
     return replace(sample, calls=tuple(kept))
+
+
+def test_a_lost_wakeup_that_a_ticking_thread_may_still_end_is_unknown_and_names_both() -> None:
+    samples = made.lost_wakeup(hooks=True)
+    ticking = ThreadState(
+        200, "health", False, False, (made.frame("_report", 5),), kernel_wait="sleep", kernel_wait_ends=True
+    )
+    trainer = samples[0].processes[1]
+    verdict = judge(made.changed(samples, made.TRAINER, threads=(*trainer.threads, ticking)))
+    assert verdict.word is VerdictWord.UNKNOWN
+    assert "rollout.py:99" in verdict.reasons[0] and "thread health of TaskRunner" in verdict.reasons[0]
