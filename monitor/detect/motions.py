@@ -6,6 +6,7 @@ that no proof rests on it. Thresholds are CPU time between samples, in CPUs.
 
 from __future__ import annotations
 
+from monitor.detect.frames import is_users
 from monitor.detect.graph import Motion, MotionKind
 from monitor.detect.scene import QUEUED, RUNNING, SENT, Scene
 from monitor.detect.thread_waits import Doing, ThreadWait, loop_timer, thread_wait
@@ -106,6 +107,8 @@ def of_thread(scene: Scene, process: ProcessState, thread: ThreadState, wait: Th
     rate = scene.thread_cpu_rate(process, thread)
     if rate is not None and rate >= WORKING_THREAD_CPUS:
         return (works(f"{name} uses {100 * rate:.0f} % of a CPU"),)
+    if wait.doing is Doing.LOCK and process.gpu_open and is_users(thread.frames[0]):
+        return (may(f"{name}, at {_line(wait)}, is in C code of a process that uses a GPU: it may wait for the GPU"),)
     if wait.doing in (Doing.GET, Doing.WAIT_ANY, Doing.LOCK):
         return ()
     if wait.doing is Doing.BUSY:

@@ -126,6 +126,8 @@ class ProcessState:
     responder: str = "absent"
     """`answered`, `silent` (there, but no answer in time: the GIL may be held, or the process stopped) or `absent`."""
     max_concurrency: int | None = None
+    gpu_open: bool = False
+    """It has a GPU's device file open: a wait in C code may be one for the GPU, whose work is not seen from here."""
     """Concurrency slots of the actor in this process, where the hook knows them."""
 
 

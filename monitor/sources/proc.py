@@ -5,6 +5,7 @@ Every function answers None or empty for a process that is gone or another user'
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 
@@ -80,6 +81,18 @@ def open_files(pid: int) -> tuple[str, ...]:
                 found.append(target)
     except OSError:
         return tuple(found)
+    return tuple(found)
+
+
+def open_devices(pid: int) -> tuple[str, ...]:
+    """Paths under /dev that it holds open; empty where that can't be read."""
+    found = []
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                if target.startswith("/dev/"):
+                    found.append(target)
     return tuple(found)
 
 

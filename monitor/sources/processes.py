@@ -14,6 +14,9 @@ from monitor.sources import proc
 from monitor.sources.run_processes import RunProcess
 from monitor.sources.sockets import ESTABLISHED, TcpSocket, tcp_sockets
 
+GPU_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/render")
+"""Device files of NVIDIA's and AMD's drivers."""
+
 
 def process_state(process: RunProcess, cluster_pids: Iterable[int]) -> ProcessState:
     """State of one process; `X` where it is gone."""
@@ -69,6 +72,7 @@ def _state(
         # Ray's own daemons under a driver that started them are no children of its work.
         children=proc.descendants(process.pid, table, _daemons(cluster_pids - {process.pid})),
         outside_connections=tuple(sorted(outside)),
+        gpu_open=any(device.startswith(GPU_DEVICES) for device in proc.open_devices(process.pid)),
     )
 
 

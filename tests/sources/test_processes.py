@@ -10,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from monitor.sources.processes import process_state, process_states
+from monitor.sources.proc import open_devices
+from monitor.sources.processes import GPU_DEVICES, process_state, process_states
 from monitor.sources.run_processes import RunProcess
 from monitor.sources.sockets import ESTABLISHED, LISTEN, tcp_sockets
 from tests.sources.hung_ray import wait_until
@@ -73,3 +74,14 @@ def test_sockets_of_a_process_are_read_with_their_state() -> None:
             assert any(s.remote_port == port and s.state == ESTABLISHED for s in tcp_sockets(os.getpid()))
     assert tcp_sockets(2**22 - 3) == ()
     assert Path("/proc/self/net/tcp").exists()
+
+
+def test_devices_that_a_process_holds_open_are_known_by_their_files() -> None:
+    child = subprocess.Popen(SLEEP, stdin=subprocess.DEVNULL)
+    try:
+        assert "/dev/null" in open_devices(child.pid)
+        assert process_state(_process(child.pid), []).gpu_open is False
+        assert "/dev/nvidia0".startswith(GPU_DEVICES) and not "/dev/null".startswith(GPU_DEVICES)
+    finally:
+        child.kill()
+        child.wait()

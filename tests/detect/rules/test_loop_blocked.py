@@ -29,6 +29,14 @@ def test_a_loop_in_a_librarys_c_code_is_not_called_blocked() -> None:
     assert not judge(made.with_server_thread(made.loop_blocked(hooks=False), thread)).findings
 
 
+def test_c_code_of_a_process_that_uses_a_gpu_may_wait_for_the_gpu_and_is_not_called_blocked() -> None:
+    samples = made.loop_blocked(hooks=False)
+    assert judge(samples).findings
+    verdict = judge(made.changed(samples, made.ROLLOUT, gpu_open=True))
+    assert not verdict.findings
+    assert any("GPU" in reason for reason in verdict.reasons)
+
+
 def test_a_callback_that_is_not_the_same_one_is_not_called_blocked() -> None:
     earlier, later = made.loop_blocked(hooks=False)
     (young,) = made.with_server_thread([later], made.loop_in([made.frame("compact", 91)], age=0.1))
