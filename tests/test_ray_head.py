@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from monitor.ray_head import MARK, RayHead, RayHeadFailed
+from monitor.ray_head import RayHead, RayHeadFailed
+from tests.head_processes import of_head
 
 STOPPED_ACTOR = """
 import os, signal, ray
@@ -51,18 +52,6 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def _of_head(temp_dir: Path) -> list[int]:
-    mark = f"{MARK}={temp_dir}".encode()
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if mark in Path(f"/proc/{process.pid}/environ").read_bytes():
-                found.append(process.pid)
-        except OSError:
-            continue
-    return found
-
-
 def _wait_for_state(pid: int, state: str) -> None:
     deadline = time.monotonic() + 60
     while psutil.Process(pid).status() != state and time.monotonic() < deadline:
@@ -87,7 +76,7 @@ def test_a_head_asks_for_its_own_token_and_ends_with_a_stopped_actor_in_it() -> 
         _wait_for_state(actor_pid, psutil.STATUS_STOPPED)
         assert psutil.Process(actor_pid).status() == psutil.STATUS_STOPPED
     assert not psutil.pid_exists(actor_pid)
-    assert _of_head(head.temp_dir) == []
+    assert of_head(head.temp_dir) == []
     assert not head.temp_dir.exists()
     head.stop()
 
@@ -98,7 +87,7 @@ def test_a_killed_head_leaves_nothing_after_stop() -> None:
     os.kill(head.pid, signal.SIGKILL)
     head.process.wait()
     head.stop()
-    assert _of_head(head.temp_dir) == []
+    assert of_head(head.temp_dir) == []
     assert not head.temp_dir.exists()
 
 
@@ -108,9 +97,9 @@ def test_a_head_that_is_to_die_with_its_parent_does_so_even_after_kill_9() -> No
     assert parent.returncode == -signal.SIGKILL
     temp_dir = Path(parent.stdout.decode().split()[-1])
     deadline = time.monotonic() + 60
-    while _of_head(temp_dir) and time.monotonic() < deadline:
+    while of_head(temp_dir) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert _of_head(temp_dir) == []
+    assert of_head(temp_dir) == []
     shutil.rmtree(temp_dir)
 
 

@@ -54,7 +54,7 @@ class SourceSet:
         self._due: dict[str, float] = {}
         self._statuses: dict[str, SourceStatus] = {}
         self._call_facts = CallFacts(self._profile)
-        self._gpu_reader = GpuReader()
+        self._gpu_reader = GpuReader(settings.gpu_deadline_seconds)
         self._load = ProcessLoad()
         self.calls: tuple[RayCall, ...] = ()
         self.actors: tuple[RayActor, ...] = ()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from monitor.model.finding import Finding, Verdict, VerdictWord
-from monitor.model.run import RunState
 from monitor.model.snapshot import RunPosition
 from monitor.report.clean_text import clean
 
@@ -34,25 +32,6 @@ def position_text(position: RunPosition) -> str:
         done, total = _number(position.validation_done), _number(position.validation_total)
         parts.append(f"validation at step {position.validation_step}: {done}/{total} samples")
     return ", ".join(parts)
-
-
-def state_text(state: RunState) -> str:
-    """One line of a run's state without a verdict."""
-    ended = f", ended ({state.ended_how})" if state.ended_at is not None else ""
-    return f"{state.name}: step {_number(state.step)}/{_number(state.final_step)}, {state.phase or 'no phase'}{ended}"
-
-
-def age_text(seconds: float) -> str:
-    """An age as a person says it: `14 s`, `3 min`, `2 h`, `5 d`."""
-    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
-        if seconds < limit:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds / 86400:.0f} d"
-
-
-def local_time(at: float) -> str:
-    """Local date and time, to the second."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def _number(value: int | None) -> str:

@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from monitor.demo.config import ROLLOUT_SLOTS
 from monitor.demo.launch import DemoRun
 from monitor.demo.trainer import METRIC
 from monitor.model.errors import LaststepError
-from monitor.ray_head import MARK
+from tests.head_processes import of_head
 
 SECONDS = 240
 EVALUATE = """
@@ -61,21 +60,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp("healthy") / "out"
     with DemoRun.start(out, steps=2, environment={"LASTSTEP_DIR": str(out.parent / "hooks")}) as run:
         assert run.driver.wait(SECONDS) == 0, (out / "console.log").read_text()
-    assert _of_head(run) == []
+    assert of_head(run.head.temp_dir) == []
     assert not run.head.temp_dir.exists()
     yield out
-
-
-def _of_head(run: DemoRun) -> list[int]:
-    mark = f"{MARK}={run.head.temp_dir}".encode()
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if mark in Path(f"/proc/{process.pid}/environ").read_bytes():
-                found.append(process.pid)
-        except OSError:
-            continue
-    return found
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -180,6 +167,6 @@ def test_the_queue_of_control_calls_is_a_real_one_and_stop_leaves_nothing(tmp_pa
         assert {call: calls[call] for call in full} == full
         assert json.loads((run.out / "injected.json").read_text())["class"] == "control-queue"
         driver = run.driver.pid
-    assert _of_head(run) == []
+    assert of_head(run.head.temp_dir) == []
     with pytest.raises(ProcessLookupError):
         os.kill(driver, signal.SIG_DFL)
