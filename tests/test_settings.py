@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,9 @@ def test_yaml_that_would_run_code_is_refused(tmp_path: Path) -> None:
     own.write_text("tick_seconds: !!python/object/apply:os.getpid []\n")
     with pytest.raises(settings.BadConfig):
         settings.load(own)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(settings.Settings)])
+def test_every_setting_reaches_some_code(name: str) -> None:
+    sources = Path(settings.__file__).parent.rglob("*.py")
+    assert any(f"settings.{name}" in source.read_text() for source in sources), f"{name} is documented and read by none"
