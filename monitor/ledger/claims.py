@@ -7,6 +7,9 @@ import sqlite3
 from monitor.ledger import process_identity
 from monitor.ledger.rows import Holder
 
+WATCH = "watch:"
+"""Before the run's name: the claim of its watch."""
+
 
 def take(connection: sqlite3.Connection, name: str, pid: int, now: float) -> Holder | None:
     """Take the claim `name` for `pid`; None where it was taken, else the other process that lives and holds it."""

@@ -11,17 +11,22 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from monitor.ledger import claims
 from monitor.ledger.errors import AmbiguousRun, NoSuchRun
 from monitor.ledger.merging import merged
 from monitor.ledger.rows import RunSummary
 from monitor.model.json_form import MalformedRecord, from_json, to_json
 from monitor.model.run import PhaseSpan, RunState
+from monitor.sources.process_mark import is_gone
 
 NAMED = 5
 """So many names stand in the sentence about an ambiguous prefix."""
 HISTORY_RUNS = 20
 HISTORY_EACH = 200
 """The newest runs, and the newest durations of each phase, that limits are learned from."""
+
+GONE_UNSEEN = "gone-unseen"
+"""How a run ended whose driver is gone without any watch that saw it: known from the driver's process alone."""
 
 _HUNG = "SELECT min(found_at) FROM findings WHERE run = runs.name AND proved AND withdrawn_at IS NULL"
 
@@ -78,6 +83,9 @@ def run(connection: sqlite3.Connection, prefix: str) -> RunState:
     state = _read(row["state"])
     if state is None:
         raise NoSuchRun(f"the record of {found[0]} can't be read by this version", "update laststep")
+    ended_at = _abandoned_at(connection, state) if state.ended_at is None else None
+    if ended_at is not None:
+        return replace(state, ended_at=ended_at, ended_how=GONE_UNSEEN)
     return replace(state, hung_since=row["hung"] if state.ended_at is None else None)
 
 
@@ -85,7 +93,31 @@ def runs(connection: sqlite3.Connection) -> list[RunSummary]:
     """Every run, newest first."""
     columns = "name, experiment, trainer, started_at, step, total_steps, ended_at, ended_how"
     rows = connection.execute(f"SELECT {columns}, ({_HUNG}) AS hung FROM runs ORDER BY started_at DESC, name")
-    return [RunSummary(*row) for row in rows]
+    found = [RunSummary(*row) for row in rows]
+    return [summary if summary.ended_at is not None else _summary_now(connection, summary) for summary in found]
+
+
+def _summary_now(connection: sqlite3.Connection, summary: RunSummary) -> RunSummary:
+    row = connection.execute("SELECT state FROM runs WHERE name = ?", (summary.name,)).fetchone()
+    state = _read(row["state"])
+    ended_at = _abandoned_at(connection, state) if state is not None else None
+    if ended_at is None:
+        return summary
+    return replace(summary, ended_at=ended_at, ended_how=GONE_UNSEEN, hung_since=None)
+
+
+def _abandoned_at(connection: sqlite3.Connection, state: RunState) -> float | None:
+    """When a run that no watch saw end was last seen, None where its driver lives or can't be told to be gone.
+
+    Derived at each reading: a watch that comes back reads the files and tells the end better than this.
+    """
+    mark = state.config.driver_mark
+    if mark is None or not is_gone(mark) or claims.held_by(connection, claims.WATCH + state.name):
+        return None
+    row = connection.execute("SELECT at FROM live WHERE run = ?", (state.name,)).fetchone()
+    if row is not None:
+        return float(row["at"])
+    return state.progress.last_moved_at if state.progress else state.started_at
 
 
 def save_spans(connection: sqlite3.Connection, run: str, spans: Iterable[PhaseSpan]) -> None:

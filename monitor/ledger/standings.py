@@ -60,7 +60,12 @@ def judge_run(run: RunState, scores: Sequence[Score]) -> tuple[tuple[Standing, .
 def _how(run: RunState) -> str:
     if run.ended_at is None:
         return "hangs"
-    words = {"finished": "ended", "gone": "ended (its driver is gone)", "killed": "was killed"}
+    words = {
+        "finished": "ended",
+        "gone": "ended (its driver is gone)",
+        "gone-unseen": "ended while nobody watched (its driver is gone)",
+        "killed": "was killed",
+    }
     return words.get(run.ended_how or "finished", str(run.ended_how))
 
 

@@ -24,8 +24,6 @@ from monitor.model.score import Score
 
 __all__ = ["FindingRow", "Holder", "Ledger", "ManifestRow", "RerunRow", "RunSummary"]
 
-WATCH = "watch:"
-
 
 class Ledger:
     """The ledger. Methods raise `LedgerError` and its kin; may be used from several threads."""
@@ -185,7 +183,7 @@ class Ledger:
     def claim_watch(self, run: str) -> Iterator[None]:
         """Hold the watch of `run` while inside. Raises `WatchUnderWay` where another process that lives holds it."""
         with self._database.write() as connection:
-            other = claims.take(connection, WATCH + run, os.getpid(), time.time())
+            other = claims.take(connection, claims.WATCH + run, os.getpid(), time.time())
         if other is not None:
             raise WatchUnderWay(f"{run} is being watched already, by pid {other.pid}")
         try:
@@ -193,18 +191,18 @@ class Ledger:
         finally:
             # A claim that can't be given back (full disk) dies with its process.
             with contextlib.suppress(LedgerError), self._database.write() as connection:
-                claims.release(connection, WATCH + run, os.getpid())
+                claims.release(connection, claims.WATCH + run, os.getpid())
 
     def watch_holder(self, run: str) -> Holder | None:
         """The live process that watches `run`, None where none does."""
         with self._database.read() as connection:
-            return claims.held_by(connection, WATCH + run)
+            return claims.held_by(connection, claims.WATCH + run)
 
     def watch_alive(self, run: str | None = None) -> bool:
         """True where a live process watches `run`, or any run."""
         with self._database.read() as connection:
-            named = claims.names(connection) if run is None else [WATCH + run]
-            return any(claims.held_by(connection, name) for name in named if name.startswith(WATCH))
+            named = claims.names(connection) if run is None else [claims.WATCH + run]
+            return any(claims.held_by(connection, name) for name in named if name.startswith(claims.WATCH))
 
     def claim_rerun(self, run: str, step: int, recipe: str, pid: int, start: float | None = None) -> str:
         """The id of a new rerun, its lock taken for `pid`. Raises `RerunUnderWay`; a dead holder is taken over."""

@@ -36,6 +36,8 @@ class RunConfig:
     """The quantization recipe in full (keys of configs/quant/*.yaml); None: not quantized, or not known."""
     hooks_dir: str | None = None
     driver_pid: int | None = None
+    driver_mark: str | None = None
+    """What tells the driver's process from any other later (`sources/process_mark.py`)."""
     started_at: float | None = None
     validation_sha256: str | None = None
     """Hash of `validation_file`, taken by the watch while the run was live."""

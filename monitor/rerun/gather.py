@@ -16,6 +16,7 @@ from monitor.rerun import claims, weights_probe
 from monitor.rerun.checkpoint_facts import checkpoint_facts
 from monitor.rerun.facts import DataFacts, PreflightFacts, Resources, Surroundings, WeightsFacts
 from monitor.rerun.plan import RerunPlan
+from monitor.sources.process_mark import is_gone
 
 if TYPE_CHECKING:
     from monitor.ledger.store import Ledger
@@ -102,7 +103,7 @@ def surroundings(plan: RerunPlan, ledger: Ledger) -> Surroundings:
         out_exists=os.path.lexists(plan.out_directory),
         taken_experiments=tuple(run.name for run in ledger.runs()),
         under_way=claims.under_way(ledger, plan.run, plan.step, plan.recipe_label),
-        driver_alive=plan.driver_pid is not None and os.path.exists(f"/proc/{plan.driver_pid}"),
+        driver_alive=plan.driver_mark is not None and is_gone(plan.driver_mark) is False,
         recorded_torch=_recorded_torch(plan, ledger),
     )
 

@@ -78,7 +78,7 @@ class RerunPlan:
     run_paths: tuple[str, ...]
     """Files and folders of the run, never written."""
     run_started_at: float
-    driver_pid: int | None
+    driver_mark: str | None
     ledger: str
     """The ledger's file."""
 
@@ -137,7 +137,7 @@ def make_plan(ledger: Ledger, run: str, *, step: int | None = None, quant: str |
         run_experiment=state.config.experiment,
         run_paths=_run_paths(state),
         run_started_at=state.started_at,
-        driver_pid=state.config.driver_pid,
+        driver_mark=state.config.driver_mark,
         ledger=str(ledger_file),
     )
 

@@ -21,6 +21,7 @@ from monitor.model.reading import SourceError
 from monitor.model.run import RunConfig
 from monitor.model.snapshot import RayActor, RayCall
 from monitor.sources import proc
+from monitor.sources.process_mark import mark_of
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_processes import process_environ
 from monitor.sources.ray_records import RayJob, RayWorker
@@ -109,6 +110,7 @@ def locate(
     fields.update(
         experiment=experiment,
         driver_pid=found.driver_pid,
+        driver_mark=mark_of(found.driver_pid) if found.driver_pid else None,
         started_at=started_at,
         hooks_dir=hooks_dir,
         console_log=str(console) if console else None,

@@ -36,7 +36,7 @@ def plan(**changes: Any) -> RerunPlan:
         "run_experiment": "demo",
         "run_paths": ("/run/checkpoints", "/run/model", "/run/data/validation.jsonl"),
         "run_started_at": 1000.0,
-        "driver_pid": None,
+        "driver_mark": None,
         "ledger": "/state/laststep/ledger.sqlite",
     }
     return RerunPlan(**{**values, **changes})
