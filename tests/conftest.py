@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's business, not the property's.
+settings.register_profile("laststep", deadline=None)
+settings.load_profile("laststep")
 
 
 @pytest.fixture(autouse=True)

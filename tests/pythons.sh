@@ -1,19 +1,13 @@
 #!/bin/sh
 # Hooks, monitor and detection on each Python from 3.10 to 3.13 that is installed, and on the system's own build.
 # Each gets a small environment of its own (no Ray, no torch): what needs those is marked and left to `make test`.
+# Most of these tests wait for processes, so two Pythons are tested side by side; each speaks once it is done.
 set -eu
-pythons=""
-for version in 3.10 3.11 3.12 3.13; do
-    for candidate in "$(command -v python$version || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/$version.*/bin/python; do
-        if [ -n "$candidate" ] && "$candidate" -c '' 2>/dev/null; then pythons="$pythons $candidate"; break; fi
-    done
-done
-if [ -x /usr/bin/python3.11 ]; then pythons="$pythons /usr/bin/python3.11"; fi
-[ -n "$pythons" ] || { echo "no Python 3.10 to 3.13 found" >&2; exit 2; }
-for python in $pythons; do
+
+test_with() {
+    python=$1
     venv=.venv-$("$python" -c 'import hashlib, sys
 print("%d.%d-" % sys.version_info[:2] + hashlib.md5(sys.executable.encode()).hexdigest()[:6])')
-    echo "== $("$python" -VV | head -n 1) in $venv"
     if [ ! -e "$venv/.ready" ] || [ constraints.txt -nt "$venv/.ready" ]; then
         "$python" -m venv "$venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
@@ -23,4 +17,24 @@ print("%d.%d-" % sys.version_info[:2] + hashlib.md5(sys.executable.encode()).hex
     fi
     PYTHONPATH=. "$venv/bin/python" -m pytest -m "not real and not torch" -p no:cacheprovider \
         --ignore=tests/quant --ignore=tests/demo --ignore=tests/rerun --ignore=tests/end_to_end
+}
+
+if [ $# -gt 0 ]; then
+    said=$(mktemp)
+    trap 'rm -f "$said"' EXIT
+    status=0
+    test_with "$1" >"$said" 2>&1 || status=$?
+    { echo "== $("$1" -VV | head -n 1)"; cat "$said"; }
+    exit $status
+fi
+
+pythons=""
+for version in 3.10 3.11 3.12 3.13; do
+    for candidate in "$(command -v python$version || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/$version.*/bin/python; do
+        if [ -n "$candidate" ] && "$candidate" -c '' 2>/dev/null; then pythons="$pythons $candidate"; break; fi
+    done
 done
+if [ -x /usr/bin/python3.11 ]; then pythons="$pythons /usr/bin/python3.11"; fi
+[ -n "$pythons" ] || { echo "no Python 3.10 to 3.13 found" >&2; exit 2; }
+# shellcheck disable=SC2086
+printf '%s\n' $pythons | xargs -P 2 -n 1 sh "$0"
