@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 # How long an example takes is the machine's business, not the property's.
-settings.register_profile("laststep", deadline=None)
+settings.register_profile("laststep", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("laststep")
 
 

@@ -95,7 +95,7 @@ class Engine:
         self.limits = self._learned_limits()
         change = self.alarm.tick(self.state, self.position, self._clock())
         self._store_bundle(change)
-        self._store(facts, change)
+        self._store(facts)
         return Tick(self.state, tuple(facts), change.raised, change.withdrawn)
 
     def close(self) -> None:
@@ -154,15 +154,12 @@ class Engine:
         )
         self.bundle = str(path) if path else self.bundle
 
-    def _store(self, facts: list[Fact], change: AlarmChange) -> None:
+    def _store(self, facts: list[Fact]) -> None:
         now = self._clock()
         try:
             self._keepsakes.keep(self.state, facts, now)
             self._withdraw_what_an_earlier_watch_left(now)
-            for finding in change.raised:
-                self._ledger.save_finding(self.state.name, finding, self.bundle, now)
-            for finding in change.withdrawn:
-                self._ledger.withdraw_finding(self.state.name, finding, now)
+            self._keepsakes.keep_findings(self.state.name, self.alarm.verdict, self.bundle, now)
             document = live_document(
                 self.state,
                 self.alarm.verdict,

@@ -16,6 +16,7 @@ from monitor.ledger.provenance import scores_of
 from monitor.ledger.store import Ledger
 from monitor.model.errors import LaststepError
 from monitor.model.fact import Fact, FactKind
+from monitor.model.finding import Finding, Verdict
 from monitor.model.run import Checkpoint, RunState, Validation
 from monitor.sources import checkpoints
 
@@ -46,6 +47,8 @@ class Keepsakes:
         self._manifests: dict[int, dict[str, list[object]]] = {}
         self._hashing: set[int] = set()
         self._lock = threading.Lock()
+        self._generation = ledger.generation
+        self._kept_findings: dict[str, Finding] = {}
 
     def history(self, state: RunState) -> dict[str, list[float]]:
         """Seconds of every phase, from this run and from earlier runs of the same trainer in the ledger."""
@@ -62,12 +65,37 @@ class Keepsakes:
         for fact in facts:
             if fact.kind is FactKind.ATTESTED and fact.step is not None:
                 self._keep_attestation(fact.step, fact.data)
+        self._forget_what_another_file_holds()
         if state != self._saved:
             self._ledger.save_run(state)
             self._ledger.save_spans(state.name, state.spans)
             self._saved = state
         self._keep_manifests(state)
         self._keep_scores(state, now)
+
+    def keep_findings(self, run: str, verdict: Verdict, bundle: str | None, now: float) -> None:
+        """Store the proved findings that hold, withdraw those that no longer do. Raises the ledger's errors.
+
+        What a full disk or a lock kept from being stored is stored at a later tick.
+        """
+        standing = {finding.identity: finding for finding in verdict.findings if finding.proved}
+        for identity, finding in list(self._kept_findings.items()):
+            if identity not in standing:
+                self._ledger.withdraw_finding(run, finding, now)
+                del self._kept_findings[identity]
+        for identity, finding in standing.items():
+            if self._kept_findings.get(identity) != finding:
+                self._ledger.save_finding(run, finding, bundle, now)
+                self._kept_findings[identity] = finding
+
+    def _forget_what_another_file_holds(self) -> None:
+        """A ledger that was set aside or replaced has nothing of this run: all is kept again."""
+        if self._generation != self._ledger.generation:
+            self._generation = self._ledger.generation
+            self._kept_scores.clear()
+            self._hashing.clear()
+            self._kept_findings.clear()
+            self._saved = None
 
     def _keep_attestation(self, step: int, attestation: dict[str, Any]) -> None:
         """The engine's own document counts, whole and unchanged; a console line's counts only where there is none."""

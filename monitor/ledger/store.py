@@ -75,6 +75,11 @@ class Ledger:
         """What was said since it was opened: a damaged file set aside, a newer version."""
         return tuple(self._database.notices)
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever another file is opened in the ledger's place: what was kept in the last one isn't in it."""
+        return self._database.generation
+
     # Runs and their phases
 
     def save_run(self, state: RunState) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from monitor.engine.keepsakes import SETTLE_SECONDS, Keepsakes
+from monitor.ledger.errors import LedgerError
 from monitor.ledger.store import Ledger
 from monitor.model.fact import Fact, FactKind
+from monitor.model.finding import Culprit, Finding, Verdict, VerdictWord
 from monitor.model.run import RunConfig, RunState, Validation
 
 CONFIG = RunConfig(experiment="e", total_steps=4, recipe={"name": "mxfp4_w4a4"})
@@ -57,3 +60,44 @@ def test_history_joins_this_runs_phases_with_those_of_earlier_runs(tmp_path: Pat
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
         Keepsakes(ledger, 0).keep(earlier, [], 70.0)
         assert sorted(Keepsakes(ledger, 0).history(now)["testing"]) == [3.0, 10.0]
+
+
+FINDING = Finding("self-get", True, "an actor waits for itself", Culprit(pid=7), None, None, (), ())
+HANG = Verdict(VerdictWord.HANG, (FINDING,))
+
+
+def test_a_finding_is_kept_once_and_withdrawn_once_it_no_longer_holds(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        keepsakes = Keepsakes(ledger, 0)
+        for second in range(3):
+            keepsakes.keep_findings("e-1", HANG, None, 300.0 + second)
+        assert [(row.found_at, row.withdrawn_at) for row in ledger.findings("e-1")] == [(300.0, None)]
+        keepsakes.keep_findings("e-1", Verdict(VerdictWord.HEALTHY), None, 310.0)
+        assert [(row.found_at, row.withdrawn_at) for row in ledger.findings("e-1")] == [(300.0, 310.0)]
+
+
+def test_what_could_not_be_stored_at_one_tick_is_stored_at_a_later_one(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        keepsakes = Keepsakes(ledger, 0)
+        (tmp_path / "ledger.sqlite").write_bytes(b"no ledger" * 4096)
+        with contextlib.suppress(LedgerError):
+            keepsakes.keep_findings("e-1", HANG, None, 300.0)
+        keepsakes.keep_findings("e-1", HANG, None, 301.0)
+        assert [row.finding for row in ledger.findings("e-1")] == [FINDING]
+
+
+def test_a_ledger_set_aside_while_a_run_is_watched_gets_all_that_is_known_of_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger.open(path) as ledger:
+        keepsakes = Keepsakes(ledger, 0)
+        keepsakes.keep(STATE, [], ENDED_AT + SETTLE_SECONDS)
+        keepsakes.keep_findings("e-1", HANG, None, 300.0)
+        for found in tmp_path.glob("ledger.sqlite*"):
+            found.rename(tmp_path / f"aside-{found.name}")
+        for _ in range(2):
+            keepsakes.keep(STATE, [], ENDED_AT + 60.0)
+            keepsakes.keep_findings("e-1", HANG, None, 300.0)
+            ledger.write_live("e-1", {"at": ENDED_AT + 60.0})
+        assert [score.step for score in ledger.scores("e-1")] == [4]
+        assert ledger.run("e-1").step == 4
+        assert [row.finding for row in ledger.findings("e-1")] == [FINDING]
