@@ -90,9 +90,10 @@ class Frames:
     def local(self, frame: int, name: str) -> int:
         """A local variable of a frame, 0 where it has none of that name or it is not set."""
         for position, found in enumerate(self._local_names(self.code_of(frame).address)):
-            if found == name:
-                value = self.image.word(frame + self.layout.at["frame_locals"] + 8 * position)
-                return self.objects.cell(value) if value and self.objects.type_of(value).name == "cell" else value
+            value = self.image.word(frame + self.layout.at["frame_locals"] + 8 * position) if found == name else 0
+            # 3.10 lists an argument that closures share twice: its first slot is empty, the second has its cell.
+            if value:
+                return self.objects.cell(value) if self.objects.type_of(value).name == "cell" else value
         return 0
 
     def _local_names(self, code: int) -> list[str]:
