@@ -36,7 +36,7 @@ READERS = 4
 """Processes read at a time: each costs a child (py-spy) of some 15 ms of CPU."""
 THREADS_SECONDS = 5.0
 RESPONDER_SECONDS = 1.0
-TASKS_SECONDS = 2.0
+TASKS_SECONDS = 5.0
 GONE = frozenset({"X", "x"})
 
 

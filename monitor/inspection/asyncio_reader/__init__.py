@@ -43,7 +43,7 @@ class TaskReading:
     """Tasks that are not in `tasks`: beyond the bounds, or of a class that is not read."""
 
 
-def read_tasks(pid: int, *, timeout: float = 2.0) -> TaskReading:
+def read_tasks(pid: int, *, timeout: float = 5.0) -> TaskReading:
     """The pending asyncio tasks of `pid` now. Never raises for what the process is or does."""
     try:
         target = describe(pid)

@@ -47,6 +47,7 @@ class Frames:
         self.image = objects.image
         self.layout = objects.layout
         self._codes: dict[int, CodeFacts] = {}
+        self._lines: dict[tuple[int, int], int] = {}
 
     def code(self, address: int) -> CodeFacts:
         """The code object at `address`."""
@@ -84,7 +85,10 @@ class Frames:
         instruction = self.instruction(frame, code.address)
         if not -1024 <= instruction <= 1 << 30:
             raise Odd("a frame outside its code")
-        line = line_of(self.layout.minor, code.table, code.first_line, instruction)
+        key = (code.address, instruction)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = line_of(self.layout.minor, code.table, code.first_line, instruction)
         return line if 0 < line < MOST_LINE else 0
 
     def local(self, frame: int, name: str) -> int:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Sequence
 
 from monitor.inspection.asyncio_reader.errors import Odd
-from monitor.inspection.process_memory import MemoryUnreadable, read
+from monitor.inspection.process_memory import MemoryUnreadable, read, read_many
 
 PAGE = 4096
 MOST_PAGES = 1 << 18
@@ -67,11 +67,12 @@ class Image:
         return int(_INTEGER.unpack(self.read(address, 4))[0])
 
     def unchanged(self, stamps: Sequence[Stamp]) -> bool:
-        """All of these bytes are still where they were."""
+        """All of these bytes are still where they were: one look at all of them."""
         try:
-            return all(read(self.pid, address, len(raw)) == raw for address, raw in stamps)
+            found = read_many(self.pid, [(address, len(raw)) for address, raw in stamps])
         except MemoryUnreadable:
             return False
+        return found == b"".join(raw for _, raw in stamps)
 
     def _page(self, address: int) -> bytes:
         page = self._pages.get(address)

@@ -6,9 +6,11 @@ are then used to read that very child, and must give all its tasks as it tells t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -23,13 +25,17 @@ from monitor.inspection.asyncio_reader.self_check import disagreement
 from monitor.inspection.asyncio_reader.target import Identity, Target, describe
 
 PROBE_SECONDS = 20.0
+SETTLE_SECONDS = 3.0
+ATTEMPTS = 3
+"""A build that failed so often is not tried again: a first failure may be the machine's."""
 MOST_ANSWER = 1 << 20
 _FOLDER = Path(layout_probe.__file__).resolve().parents[1]
 _PROGRAM = "import sys; sys.path.append(sys.argv[1]); import layout_probe.__main__"
 
 _lock = threading.Lock()
 _learning: dict[Identity, threading.Lock] = {}
-_known: dict[Identity, Layout | str] = {}
+_known: dict[Identity, Layout] = {}
+_failed: dict[Identity, list[str]] = {}
 
 
 def layout_of(target: Target) -> Layout:
@@ -38,14 +44,15 @@ def layout_of(target: Target) -> Layout:
         turn = _learning.setdefault(target.identity, threading.Lock())
     with turn:
         found = _known.get(target.identity)
+        failed = _failed.setdefault(target.identity, [])
+        if found is None and len(failed) >= ATTEMPTS:
+            raise NotReadable(failed[-1])
         if found is None:
             try:
-                found = _learn(target)
+                found = _known[target.identity] = _learn(target)
             except NotReadable as error:
-                found = str(error)
-            _known[target.identity] = found
-    if isinstance(found, str):
-        raise NotReadable(found)
+                failed.append(str(error))
+                raise
     return found
 
 
@@ -66,8 +73,17 @@ def _learn(target: Target) -> Layout:
     try:
         return _hear(child, target, time.monotonic() + PROBE_SECONDS)
     finally:
-        child.kill()
-        child.communicate()
+        _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """The child with all that it started: what outlives it would hold its pipes, which are not read to their end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
+    child.wait()
 
 
 def _environment(target: Target) -> dict[str, str]:
@@ -90,9 +106,13 @@ def _hear(child: subprocess.Popen[bytes], target: Target, deadline: float) -> La
     if (found.runtime_device, found.runtime_inode) not in target.bases:
         raise NotReadable("run anew, its interpreter loads another libpython than the process has")
     truth = lines.next(target)
-    because = disagreement(describe(child.pid), found, truth)
-    if because:
-        raise NotReadable(f"the layout learned from its interpreter failed its self-check: {because}")
+    probe = describe(child.pid)
+    settled = time.monotonic() + SETTLE_SECONDS
+    # It tells first and comes to rest then: on a busy machine that takes its time.
+    while because := disagreement(probe, found, truth):
+        if time.monotonic() > settled:
+            raise NotReadable(f"the layout learned from its interpreter failed its self-check: {because}")
+        time.sleep(0.02)
     return found
 
 

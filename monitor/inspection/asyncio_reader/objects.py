@@ -17,6 +17,7 @@ from monitor.inspection.asyncio_reader.layout import INLINE_VALUES, MANAGED_DICT
 MOST_ITEMS = 1 << 20
 MOST_CHARACTERS = 4096
 MOST_BASES = 32
+LARGEST_OBJECT = 1 << 24
 TYPE_NAME, TYPE_SIZE, TYPE_FLAGS, TYPE_BASE, TYPE_DICT = 24, 32, 168, 256, 288
 
 
@@ -64,7 +65,7 @@ class Objects:
             flags, base = self.image.word(address + TYPE_FLAGS), self.image.word(address + TYPE_BASE)
             offset = struct.unpack("<q", self.image.read(address + TYPE_DICT, 8))[0]
             text = self._c_string(name)
-            if not 0 < size < 1 << 20 or not -64 < offset < 1 << 20:
+            if not 0 < size < LARGEST_OBJECT or not -LARGEST_OBJECT < offset < LARGEST_OBJECT:
                 raise Odd("no object: its type has an impossible size")
             found = self._types[address] = TypeFacts(address, text, size, flags, base, offset)
         return found
