@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-
 MOST_PLACES = 1024
 """What one call takes (IOV_MAX)."""
 
@@ -66,7 +65,7 @@ def read_many(pid: int, places: Sequence[tuple[int, int]]) -> bytes:
         raise MemoryUnreadable(f"no such memory: {len(places)} places of {total} bytes")
     buffer = ctypes.create_string_buffer(total)
     local = _Part(ctypes.addressof(buffer), total)
-    remote = (_Part * len(places))(*places)
+    remote = (_Part * len(places))(*(_Part(place, size) for place, size in places))
     count = _library().process_vm_readv(pid, ctypes.byref(local), 1, remote, len(places), 0)
     if count < 0:
         code = ctypes.get_errno()
