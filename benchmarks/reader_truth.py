@@ -1,10 +1,10 @@
-"""How true the reader from outside is: quiet processes against their own word, busy ones against what their names foretell.
+"""How true the reader from outside is: quiet processes by their own word, busy ones by what their names foretell.
 
     python -m benchmarks.reader_truth [--seconds 20] [--tasks 200] [--rate 10000]
 
-For each Python that is here: of a quiet process, pending tasks read exactly as the hooks describe them from inside; of a
-process that switches tasks `--rate` times a second, how many of its tasks were decoded in each snapshot, and how many
-came out in a shape that they can't have. Prints one JSON document. Needs no Ray.
+For each Python that is here: of a quiet process, the pending tasks that are read exactly as the hooks describe them
+from inside; of a process that switches tasks `--rate` times a second, how many of its tasks were decoded in each
+snapshot, and how many came out in a shape that they can't have. Prints one JSON document. Needs no Ray.
 """
 
 from __future__ import annotations
