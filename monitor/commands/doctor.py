@@ -48,7 +48,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def checks_for(address: str | None) -> list[Callable[[], Check]]:
     """All checks, each a call of its own that fails alone."""
-    return [_installation, _state, _config, lambda: _ray(address), _py_spy, _memory, _gpus, _torch, _hooks]
+    return [
+        _installation,
+        _state,
+        _config,
+        lambda: _ray(address),
+        _py_spy,
+        _memory,
+        lambda: _tasks(address),
+        _gpus,
+        _torch,
+        _hooks,
+    ]
 
 
 def _installation() -> Check:
@@ -118,6 +129,33 @@ def _memory() -> Check:
         return Check(name, "ok", f"Yama ptrace_scope is {scope}, and you may read")
     cure = "sysctl kernel.yama.ptrace_scope=0, or train with the hooks in: their responder answers instead"
     return Check(name, "missing", f"Yama ptrace_scope is {scope}: only descendants can be read", cure)
+
+
+def _tasks(address: str | None) -> Check:
+    """Whether asyncio tasks of the run's own processes can be read: tried on each of them."""
+    from monitor import settings
+    from monitor.inspection.asyncio_reader import MEMORY_CURE, read_tasks
+    from monitor.watch.attach import attach
+
+    name = "asyncio tasks"
+    try:
+        processes = attach(settings.load(), address, None, None).location.processes
+    except LaststepError:
+        return Check(name, "unknown", "no run to try it on")
+    readings = [read_tasks(process.pid) for process in processes]
+    refused = [reading for reading in readings if reading.tasks is None]
+    forbidden = sum(reading.not_permitted for reading in refused)
+    if forbidden:
+        return Check(
+            name, "missing", f"the memory of {forbidden} of {len(readings)} processes can't be read", MEMORY_CURE
+        )
+    if refused:
+        because = "; ".join(sorted({reading.unknown for reading in refused})[:3])
+        sentence = f"those of {len(refused)} of {len(readings)} processes can't be read from outside: {because}"
+        return Check(
+            name, "unknown", sentence, "with the hooks in, their responder tells of them (README, 'With hooks')"
+        )
+    return Check(name, "ok", f"read from outside in all {len(readings)} processes of the run, without hooks")
 
 
 def _gpus() -> Check:

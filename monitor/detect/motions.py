@@ -82,7 +82,7 @@ def _of_loops(scene: Scene, process: ProcessState, before: ProcessState) -> list
         if not (thread.runs_loop and thread.loop_idle):
             continue
         timer = loop_timer(thread)
-        if timer is None and not process.loops:
+        if timer is None and not any(not loop.unreadable for loop in process.loops):
             found.append(unseen(f"whether the event loop of {label} has timers can't be told"))
         elif timer:
             found.append(may(f"the event loop of {label} waits for a timer"))

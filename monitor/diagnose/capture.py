@@ -17,7 +17,8 @@ from importlib import metadata
 from typing import Protocol, TypeVar
 
 from monitor.detect.scene import is_system
-from monitor.inspection import responder, threads
+from monitor.inspection import asyncio_reader, responder, threads
+from monitor.inspection.asyncio_reader import TaskReading
 from monitor.inspection.responder import ResponderAnswer
 from monitor.inspection.threads import ThreadReading
 from monitor.model.errors import LaststepError
@@ -35,6 +36,7 @@ READERS = 4
 """Processes read at a time: each costs a child (py-spy) of some 15 ms of CPU."""
 THREADS_SECONDS = 5.0
 RESPONDER_SECONDS = 1.0
+TASKS_SECONDS = 5.0
 GONE = frozenset({"X", "x"})
 
 
@@ -55,6 +57,7 @@ class Readers:
     states: Callable[[Iterable[RunProcess], Iterable[int]], tuple[ProcessState, ...]] = process_states
     threads: Callable[..., ThreadReading] = threads.read_threads
     responder: Callable[..., ResponderAnswer] = responder.ask
+    tasks: Callable[..., TaskReading] = asyncio_reader.read_tasks
     title: Callable[[int], str] = proc.title
 
 
@@ -111,11 +114,17 @@ def _without_helpers(state: ProcessState, title: Callable[[int], str]) -> Proces
 
 
 def _look_inside(state: ProcessState, hooks_dir: str | None, read: Readers, unknown: list[Unknown]) -> ProcessState:
-    """Threads and asyncio tasks of one process."""
+    """Threads and asyncio tasks of one process. The hooks tell of tasks where they answer, its memory elsewhere."""
     if is_system(state):
         return state
     answer = read.responder(state.pid, timeout=RESPONDER_SECONDS, directory=hooks_dir)
     reading = read.threads(state.pid, timeout=THREADS_SECONDS)
+    tasks, loops, because = answer.tasks, answer.loops, answer.because
+    if answer.tasks is None:
+        found = read.tasks(state.pid, timeout=TASKS_SECONDS)
+        tasks, loops = found.tasks, found.loops
+        because = found.unknown if answer.status == "absent" else "; ".join(filter(None, (because, found.unknown)))
+        unknown.extend(_not_read(state, found))
     for error in answer.errors:
         if error.startswith(("task", "loop")) or "pending tasks" in error:
             cure = "the hook's answer is bounded; fewer pending tasks, or a later snapshot, show all of them"
@@ -124,12 +133,25 @@ def _look_inside(state: ProcessState, hooks_dir: str | None, read: Readers, unkn
         state,
         threads=reading.threads,
         threads_unknown=reading.unknown,
-        tasks=answer.tasks,
-        tasks_unknown=answer.because,
-        loops=answer.loops,
+        tasks=tasks,
+        tasks_unknown=because,
+        loops=loops,
         responder=answer.status,
         max_concurrency=answer.max_concurrency,
     )
+
+
+def _not_read(state: ProcessState, found: TaskReading) -> list[Unknown]:
+    """Tasks of a process that is read from outside, which are not among those that were read."""
+    what = f"tasks of {state.label}"
+    missing = []
+    if found.torn:
+        cure = "a later snapshot, taken while the process is quieter, or the hooks show them"
+        missing.append(Unknown(what, time.time(), f"{found.torn} asyncio tasks changed while they were read", cure))
+    if found.left_out:
+        because = f"{found.left_out} asyncio tasks are beyond the reader's bounds, or of a class of their own"
+        missing.append(Unknown(what, time.time(), because, "the hooks tell of tasks of every class"))
+    return missing
 
 
 def _versions(api: RayQuestions) -> dict[str, str]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
+
+MOST_PLACES = 1024
+"""What one call takes (IOV_MAX)."""
 
 
 class MemoryUnreadable(OSError):
@@ -40,7 +44,7 @@ def read(pid: int, address: int, size: int) -> bytes:
     if not 0 < address < 1 << 57 or not 0 < size <= 1 << 24:
         raise MemoryUnreadable(f"no such memory: {size} bytes at {address:#x}")
     buffer = ctypes.create_string_buffer(size)
-    local = _Part(ctypes.cast(buffer, ctypes.c_void_p), size)
+    local = _Part(ctypes.addressof(buffer), size)
     remote = _Part(address, size)
     count = _library().process_vm_readv(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
     if count < 0:
@@ -48,6 +52,26 @@ def read(pid: int, address: int, size: int) -> bytes:
         raise MemoryUnreadable(code, f"{os.strerror(code)} (pid {pid})")
     if count != size:
         raise MemoryUnreadable(f"only {count} of {size} bytes at {address:#x} of pid {pid}")
+    return buffer.raw
+
+
+def read_many(pid: int, places: Sequence[tuple[int, int]]) -> bytes:
+    """The bytes of several places (address, size), at most `MOST_PLACES`, one after another, by one system call.
+
+    Raises `MemoryUnreadable` where any of them can't be read.
+    """
+    total = sum(size for _, size in places)
+    if not 0 < len(places) <= MOST_PLACES or total > 1 << 20 or any(not 0 < place < 1 << 57 for place, _ in places):
+        raise MemoryUnreadable(f"no such memory: {len(places)} places of {total} bytes")
+    buffer = ctypes.create_string_buffer(total)
+    local = _Part(ctypes.addressof(buffer), total)
+    remote = (_Part * len(places))(*(_Part(place, size) for place, size in places))
+    count = _library().process_vm_readv(pid, ctypes.byref(local), 1, remote, len(places), 0)
+    if count < 0:
+        code = ctypes.get_errno()
+        raise MemoryUnreadable(code, f"{os.strerror(code)} (pid {pid})")
+    if count != total:
+        raise MemoryUnreadable(f"only {count} of {total} bytes of pid {pid}")
     return buffer.raw
 
 

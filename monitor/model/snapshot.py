@@ -78,7 +78,7 @@ class AsyncioTask:
 
 @dataclass(frozen=True)
 class EventLoopState:
-    """An asyncio event loop as the hook's responder sees it."""
+    """An asyncio event loop, as the hook's responder or the reader from outside sees it."""
 
     loop: str
     thread: str
@@ -91,6 +91,8 @@ class EventLoopState:
     readers: int = 0
     """File descriptors it watches beside its own self-pipe."""
     pending_tasks: int = 0
+    unreadable: str = ""
+    """Why its timers and file descriptors can't be told; empty where they can."""
 
 
 @dataclass(frozen=True)

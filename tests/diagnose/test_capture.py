@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from monitor.diagnose.capture import Readers, capture
+from monitor.inspection.asyncio_reader import TaskReading
 from monitor.inspection.responder import ResponderAnswer
 from monitor.inspection.threads import ThreadReading
 from monitor.model.reading import SourceError
 from monitor.model.run import RunConfig
-from monitor.model.snapshot import ProcessState, RayActor, RayCall, Snapshot
+from monitor.model.snapshot import EventLoopState, ProcessState, RayActor, RayCall, Snapshot
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.run_locator import RunLocation
 from monitor.sources.trainer_profile import load_profile
@@ -48,6 +49,7 @@ def _taken(states: list[ProcessState], api: FakeApi | None = None, **readers: An
         "states": lambda processes, pids: tuple(states),
         "threads": lambda pid, timeout: ThreadReading((made.serving(),)),
         "responder": lambda pid, timeout, directory: ResponderAnswer(because="no hooks in this process"),
+        "tasks": lambda pid, timeout: TaskReading(unknown="no Python interpreter was found in it"),
         "title": lambda pid: "python",
     }
     return capture(cluster, api or FakeApi(), _location("W on node cd"), made.POSITION, Readers(**{**ways, **readers}))
@@ -82,7 +84,41 @@ def test_what_cannot_be_read_is_said_per_process() -> None:
         [made.process(made.ROLLOUT)], threads=lambda pid, timeout: ThreadReading(unknown="not permitted")
     ).processes
     assert (state.threads, state.threads_unknown) == ((), "not permitted")
-    assert (state.tasks, state.tasks_unknown) == (None, "no hooks in this process")
+    assert (state.tasks, state.tasks_unknown) == (None, "no Python interpreter was found in it")
+
+
+def test_where_no_hook_answers_tasks_and_loops_come_from_memory() -> None:
+    tasks, loops = (made.task("a", "event"),), (EventLoopState("1", "AsyncIO Thread", True),)
+    (state,) = _taken([made.process(made.ROLLOUT)], tasks=lambda pid, timeout: TaskReading(tasks, loops)).processes
+    assert (state.tasks, state.loops, state.tasks_unknown, state.responder) == (tasks, loops, "", "absent")
+
+
+def test_memory_is_not_read_where_the_hook_answers() -> None:
+    def never(pid: int, timeout: float) -> TaskReading:
+        raise AssertionError("read although the responder answered")
+
+    answer = ResponderAnswer(tasks=(), status="answered")
+    (state,) = _taken(
+        [made.process(made.ROLLOUT)], responder=lambda pid, timeout, directory: answer, tasks=never
+    ).processes
+    assert state.tasks == ()
+
+
+def test_a_silent_hook_stays_silent_and_its_tasks_come_from_memory() -> None:
+    silent = ResponderAnswer(status="silent", because="no answer within 1 s")
+    tasks = (made.task("a", "event"),)
+    (state,) = _taken(
+        [made.process(made.ROLLOUT)],
+        responder=lambda pid, timeout, directory: silent,
+        tasks=lambda pid, timeout: TaskReading(tasks),
+    ).processes
+    assert (state.tasks, state.tasks_unknown, state.responder) == (tasks, "no answer within 1 s", "silent")
+
+
+def test_torn_tasks_and_tasks_left_out_are_unknowns_with_a_cure() -> None:
+    taken = _taken([made.process(made.ROLLOUT)], tasks=lambda pid, timeout: TaskReading((), torn=3, left_out=2))
+    assert [unknown.because.split()[0] for unknown in taken.unknown] == ["3", "2"]
+    assert all(unknown.cure for unknown in taken.unknown)
 
 
 def test_a_ray_that_does_not_answer_is_an_unknown_with_its_cure() -> None:

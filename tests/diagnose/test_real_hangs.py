@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from monitor.detect.judge import judge
-from monitor.diagnose.capture import capture
+from monitor.diagnose.capture import Readers, capture
+from monitor.inspection.asyncio_reader import MEMORY_CURE, TaskReading
 from monitor.model.finding import VerdictWord
 from monitor.model.reading import SourceError
 from monitor.model.snapshot import RunPosition, Snapshot
@@ -92,7 +93,9 @@ def _located(head: RayHead, mode: str, console: Path) -> tuple[RayCluster, RayAp
         time.sleep(0.2)
 
 
-def _samples(head: RayHead, mode: str, console: Path, *, stop: bool = False) -> list[Snapshot]:
+def _samples(
+    head: RayHead, mode: str, console: Path, *, stop: bool = False, readers: Readers | None = None
+) -> list[Snapshot]:
     """Two samples of one stretch. The job is left some seconds to get to where it hangs."""
     cluster, api, location = _located(head, mode, console)
     time.sleep(2.5)
@@ -101,28 +104,25 @@ def _samples(head: RayHead, mode: str, console: Path, *, stop: bool = False) -> 
         os.kill(pid, signal.SIGSTOP)
     try:
         position = RunPosition(location.name, 1, 1, "testing", last_moved_at=time.time())
-        earlier = capture(cluster, api, location, position)
+        earlier = capture(cluster, api, location, position, readers)
         time.sleep(GAP_SECONDS)
-        return [earlier, capture(cluster, api, location, position)]
+        return [earlier, capture(cluster, api, location, position, readers)]
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
 
 
 CULPRITS = {
-    ("control-queue", True): "await self.weights.wait()",
-    ("control-queue", False): "ray.get(refs)",
-    ("self-get", True): "return index + ray.get(self.me.version.remote())",
-    ("self-get", False): "return index + ray.get(self.me.version.remote())",
-    ("loop-blocked", True): "self.guard.acquire()",
-    ("loop-blocked", False): "self.guard.acquire()",
-    ("lost-wakeup", True): "return await self.replies[index]",
-    ("engine-stopped", True): "return await self.server.generate.remote(index)",
-    ("engine-stopped", False): "ray.get(refs)",
+    "control-queue": "await self.weights.wait()",
+    "self-get": "return index + ray.get(self.me.version.remote())",
+    "loop-blocked": "self.guard.acquire()",
+    "lost-wakeup": "return await self.replies[index]",
+    "engine-stopped": "return await self.server.generate.remote(index)",
 }
 
 
-@pytest.mark.parametrize(("mode", "hooks"), sorted(CULPRITS))
+@pytest.mark.parametrize("hooks", [True, False], ids=["hooks", "no-hooks"])
+@pytest.mark.parametrize("mode", sorted(CULPRITS))
 def test_a_real_hang_is_proved_with_culprit_and_line(head: RayHead, tmp_path: Path, mode: str, hooks: bool) -> None:
     with _job(head, mode, hooks, tmp_path) as console:
         samples = _samples(head, mode, console, stop=mode == "engine-stopped")
@@ -131,15 +131,19 @@ def test_a_real_hang_is_proved_with_culprit_and_line(head: RayHead, tmp_path: Pa
     (finding,) = verdict.findings
     assert finding.culprit.actor == "rollout_server_0"
     assert finding.file is not None and finding.file.endswith(ACTORS)
-    assert Path(finding.file).read_text().splitlines()[(finding.line or 0) - 1].strip() == CULPRITS[mode, hooks]
+    assert Path(finding.file).read_text().splitlines()[(finding.line or 0) - 1].strip() == CULPRITS[mode]
     assert finding.chain[0].waiter.startswith("driver (pid")
 
 
-def test_a_real_lost_wakeup_without_hooks_is_unknown(head: RayHead, tmp_path: Path) -> None:
+def test_a_lost_wakeup_whose_memory_may_not_be_read_is_unknown_and_says_what_would_show_it(
+    head: RayHead, tmp_path: Path
+) -> None:
+    forbidden = TaskReading(unknown=f"reading the memory is not permitted: {MEMORY_CURE}", not_permitted=True)
+    readers = Readers(tasks=lambda pid, timeout: forbidden)
     with _job(head, "lost-wakeup", False, tmp_path) as console:
-        verdict = judge(_samples(head, "lost-wakeup", console))
+        verdict = judge(_samples(head, "lost-wakeup", console, readers=readers))
     assert (verdict.word, verdict.findings) == (VerdictWord.UNKNOWN, ())
-    assert "hooks" in " ".join(verdict.reasons)
+    assert "hooks" in " ".join(verdict.reasons) and "ptrace_scope" in " ".join(verdict.reasons)
 
 
 @pytest.mark.parametrize("hooks", [True, False])

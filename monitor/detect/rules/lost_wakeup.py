@@ -3,7 +3,8 @@ that is left anywhere in the run can wake it.
 
 Decisive: a knot, closed over all processes: every thread, asyncio task and Ray call that could set the event waits,
 directly or by others, for this very task; no timer, no outside socket, no child, no process unseen, in both samples.
-Needs asyncio tasks (the hook's responder): without them the rule is silent, and the verdict says what would show it.
+Needs the asyncio tasks (read from the process's memory, or told by the hook's responder) and whole loops: without
+them the rule is silent, and the verdict says what would show it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ def find(case: Case) -> tuple[Finding, ...]:
     if len(pids) != 1:
         return ()
     process = leaves[0][0]
+    if loops_in_c(case):
+        # What such a loop watches is not known: a message could still come through it.
+        return ()
     calls = case.scene.later.calls
     if any(call.state == QUEUED and case.scene.executor(call) in (process.pid, None) for call in calls):
         # A call that can't begin may be the one that would wake it: that is `control-queue`, or not to be told.
@@ -55,6 +59,12 @@ def _leaves(case: Case) -> list[tuple[ProcessState, AsyncioTask]]:
             if key in reached and task.waits_on in IN_PROCESS and case.graph.stuck(key):
                 found.append((process, task))
     return found
+
+
+def loops_in_c(case: Case) -> list[tuple[ProcessState, str]]:
+    """Loops whose timers and descriptors can't be read, with why."""
+    processes = case.scene.processes.values()
+    return [(process, loop.unreadable) for process in processes for loop in process.loops if loop.unreadable]
 
 
 def _in_knot(case: Case, key: str) -> bool:

@@ -1,0 +1,149 @@
+"""What reading a process does to it: system calls by strace, kill -9 of the reader in mid-snapshot, cost of many.
+
+    python -m benchmarks.reader_harm [--kills 200] [--processes 64]
+
+`ptrace`: calls that a whole reading makes (tasks by memory, threads by py-spy), counted by tracing the tool and all
+that it starts; needs strace. `kills`: the reader is killed at random moments; the target must never be stopped, traced
+or held up, and nothing that the reader started may outlive it. `many`: one reading of many processes. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+LOAD = Path(__file__).with_name("reader_load.py")
+READ = (
+    "import sys; from monitor.inspection.asyncio_reader import read_tasks\n"
+    "from monitor.inspection.threads import read_threads\n"
+    "print('reading', flush=True)\n"
+    "while True:\n"
+    "    for pid in map(int, sys.argv[2:]):\n"
+    "        tasks, threads = read_tasks(pid), read_threads(pid)\n"
+    "        assert tasks.tasks and threads.threads, (tasks.unknown, threads.unknown)\n"
+    "    if sys.argv[1] == 'once': break\n"
+)
+MARK = "LASTSTEP_READER_HARM"
+
+
+@contextlib.contextmanager
+def _target(tasks: int = 50, rate: float = 500.0) -> Any:
+    words = [sys.executable, str(LOAD), str(tasks), str(rate), "3600"]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        yield child.pid
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def ptrace_calls() -> dict[str, Any]:
+    """ptrace, signals and memory calls of one whole reading, children included."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return {"skipped": "strace is not installed"}
+    with _target() as pid, tempfile.NamedTemporaryFile() as log:
+        calls = "trace=ptrace,process_vm_readv,process_vm_writev,kill,tgkill,tkill"
+        words = [strace, "-f", "-qq", "-e", calls, "-o", log.name, sys.executable, "-c", READ, "once", str(pid)]
+        subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=300)
+        text = Path(log.name).read_text()
+    counted = {
+        name: len(re.findall(rf"\b{name}\(", text)) for name in ("ptrace", "process_vm_readv", "process_vm_writev")
+    }
+    signals = [int(found) for found in re.findall(r"\b(?:t?g?kill|kill)\((-?\d+)", text)]
+    return {**counted, "signals_to_the_target": sum(abs(number) == pid for number in signals)}
+
+
+def kills(count: int) -> dict[str, int]:
+    """kill -9 of a reader that reads all the time, at random moments."""
+    found = {"kills": count, "stopped": 0, "traced": 0, "leftovers": 0, "target_died": 0}
+    chance = random.Random(1)
+    environment = {**os.environ, MARK: "1"}
+    with _target() as pid:
+        for _ in range(count):
+            words = [sys.executable, "-c", READ, "always", str(pid)]
+            reader = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+            assert reader.stdout is not None
+            reader.stdout.readline()
+            time.sleep(chance.uniform(0.0, 0.6))
+            reader.send_signal(signal.SIGKILL)
+            reader.communicate()
+            status = Path(f"/proc/{pid}/status").read_text()
+            found["stopped"] += bool(re.search(r"^State:\s+[Tt]", status, re.M))
+            found["traced"] += not re.search(r"^TracerPid:\s+0$", status, re.M)
+            found["target_died"] += bool(re.search(r"^State:\s+[ZX]", status, re.M))
+        time.sleep(25.0)
+        found["leftovers"] = len(_marked())
+    return found
+
+
+def _marked() -> list[int]:
+    """Processes that a killed reader left behind: its probe, its py-spy."""
+    left = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                command = (folder / "cmdline").read_bytes()
+                if b"layout_probe" in command or MARK.encode() in (folder / "environ").read_bytes():
+                    left.append(int(folder.name))
+    return left
+
+
+def many(processes: int) -> dict[str, Any]:
+    """Wall and CPU time to read the tasks of many processes with ten tasks each, as a snapshot does."""
+    from monitor.diagnose.capture import READERS
+    from monitor.inspection.asyncio_reader import read_tasks
+
+    with contextlib.ExitStack() as stack:
+        pids = [stack.enter_context(_target(10, 10.0)) for _ in range(processes)]
+        time.sleep(2.0)
+        results = []
+        for _ in range(3):
+            began, cpu = time.perf_counter(), time.process_time()
+            with ThreadPoolExecutor(READERS) as pool:
+                readings = list(pool.map(read_tasks, pids))
+            results.append((time.perf_counter() - began, time.process_time() - cpu))
+            assert all(reading.tasks for reading in readings)
+        wall, cpu_seconds = min(results)
+    return {
+        "processes": processes,
+        "first_wall_s": round(results[0][0], 3),
+        "wall_s": round(wall, 3),
+        "cpu_ms_per_process": round(1000 * cpu_seconds / processes, 2),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def main() -> int:
+    """Exit 0 with the document."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--processes", type=int, default=64)
+    words = parser.parse_args()
+    document = {"ptrace": ptrace_calls()}
+    if words.processes:
+        document["many"] = many(words.processes)
+    if words.kills:
+        document["kills"] = kills(words.kills)
+    print(json.dumps(document, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
