@@ -1,8 +1,9 @@
 """Builds the environment of the real runs: `python examples/verl_cpu/environment.py`. Standard library only.
 
-A virtual environment `.venv-verl` beside the repository's other ones (about 4.4 GB): torch and vLLM for CPUs, verl 0.9.1
-without its own pins, the packages it needs, the shims of this folder, laststep itself with `--no-deps`, the tiny model
-and the data. Kept by a stamp of this folder's files: a second call takes no time. Two calls at once wait for each other.
+A virtual environment `.venv-verl` beside the repository's other ones (about 4.4 GB): torch and vLLM for CPUs, verl
+0.9.1 without its own pins, the packages it needs, the shims of this folder, laststep itself with `--no-deps`, the tiny
+model and the data. Kept by a stamp of this folder's files: a second call takes no time. Two calls at once wait for each
+other.
 """
 
 from __future__ import annotations
@@ -59,8 +60,10 @@ class EnvironmentMissing(RuntimeError):
 def stamp() -> str:
     """A hash of everything the environment is made of."""
     sources = [*sorted((HERE / "shims").rglob("*.py")), *sorted(HERE.rglob("pyproject.toml")), CONSTRAINTS]
-    sources += [Path(__file__), HERE / "tiny_model.py", HERE / "arithmetic_data.py", ROOT / "pyproject.toml"]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    sources += [Path(__file__), HERE / "tiny_model.py", HERE / "arithmetic_data.py"]
+    # An editable install follows laststep's sources by itself, but not its entry points.
+    entry_points = (ROOT / "pyproject.toml").read_bytes().partition(b"[project.entry-points")[2].partition(b"\n\n")[0]
+    return hashlib.sha256(b"".join([*(path.read_bytes() for path in sources), entry_points])).hexdigest()
 
 
 def base_python() -> str:
@@ -88,8 +91,10 @@ def _install() -> None:
     if not PYTHON.exists():
         _run([base_python(), "-m", "venv", str(VENV)])
     _pip("setuptools", "wheel")
-    _pip(*ENGINES)
-    _run([str(PYTHON), "-m", "pip", "uninstall", "--quiet", "--yes", *UNWANTED])
+    if not any(VENV.glob(f"lib/*/site-packages/{ENGINES[1].replace('-', '_').replace('==', '-')}*.dist-info")):
+        # Asked for again, pip would bring back what was taken out.
+        _pip(*ENGINES)
+        _run([str(PYTHON), "-m", "pip", "uninstall", "--quiet", "--yes", *UNWANTED])
     _pip(*PACKAGES)
     _pip("--no-deps", VERL)
     for folder in (HERE / "vllm_distribution", HERE / "shims"):

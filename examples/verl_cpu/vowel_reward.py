@@ -1,4 +1,4 @@
-"""The reward: the share of vowels among the letters of an answer. A random model earns some, and can learn to earn more.
+"""The reward: the share of vowels among an answer's letters. A random model earns some, and can learn to earn more.
 
 verl loads it by path (`reward.custom_reward_function.path`). With `LASTSTEP_REWARD_GATE=FILE` it waits while FILE
 exists: a reward function that never returns, to order and to release.
@@ -14,7 +14,9 @@ GATE_VARIABLE = "LASTSTEP_REWARD_GATE"
 VOWELS = frozenset("aeiouAEIOU")
 
 
-def compute_score(data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **_named: Any) -> float:
+def compute_score(
+    data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **_named: Any
+) -> float:
     """A score from 0 to 1."""
     gate = os.environ.get(GATE_VARIABLE, "")
     while gate and os.path.exists(gate):

@@ -69,6 +69,11 @@ def apply(wrap: Wrap, module: ModuleType) -> bool:
     *parents, name = wrap.path.split(".")
     for parent in parents:
         owner = getattr(owner, parent, None)
+    return apply_to(owner, name, wrap)
+
+
+def apply_to(owner: Any, name: str, wrap: Wrap) -> bool:
+    """The same for a name of a class or module at hand."""
     original = inspect.getattr_static(owner, name, None) if owner is not None else None
     function = original.__func__ if isinstance(original, (staticmethod, classmethod)) else original
     if not callable(function) or inspect.isclass(function):

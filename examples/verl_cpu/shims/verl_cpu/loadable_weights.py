@@ -1,8 +1,8 @@
 """A plugin of vLLM (`vllm.general_plugins`): on a CPU, linear layers keep weights that can be loaded again.
 
 vLLM packs them for oneDNN otherwise and drops the originals; the first weight sync of the trainer then dies
-(`'Parameter' object has no attribute 'weight_loader'`) and the trainer waits for it for good. `VERL_CPU_PACKED_WEIGHTS=1`
-leaves vLLM as it is: a real hang in the weight sync, to order.
+(`'Parameter' object has no attribute 'weight_loader'`) and the trainer waits for it for good. With
+`VERL_CPU_PACKED_WEIGHTS=1` vLLM stays as it is: a real hang in the weight sync, to order.
 """
 
 from __future__ import annotations
