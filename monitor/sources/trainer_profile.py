@@ -31,6 +31,10 @@ class ConsolePatterns:
     """[total]"""
     validation_batches: str = ""
     """[batches]"""
+    dataset_rows: str = ""
+    """[rows] of a dataset as it is loaded; the validation set's is the last before `validation_batches`."""
+    validation_prompts: str = ""
+    """[rows] of the validation set."""
     resumed: str = ""
     """[step]"""
     validation_begin: str = ""
@@ -38,6 +42,10 @@ class ConsolePatterns:
     validation_batch_end: str = ""
     save_begin: str = ""
     """[step]"""
+    weights_synced: str = ""
+    """The weights reached the engine; where no line tells a validation's begin, a due one begins with it."""
+    rollout_counts: str = ""
+    """[pending, running, finished, failed]: prompts of the rollout under way, told now and then."""
     dumped: str = ""
     """[path]"""
     initial_metrics: str = ""
@@ -59,6 +67,8 @@ class TrainerProfile:
     name: str
     entrypoints: tuple[str, ...] = ()
     """Patterns searched in a job's entry point or its driver's command line."""
+    own_actors: tuple[str, ...] = ()
+    """Class names (patterns, whole) that no other trainer has: they decide before the entry point does."""
     trainer_actors: tuple[str, ...] = ()
     """Class names (patterns, whole) of the actor that runs the training loop."""
     roles: dict[str, str] = field(default_factory=dict)
@@ -133,7 +143,7 @@ def load_profile(name: str) -> TrainerProfile:
 
 def read_profile(path: Path) -> TrainerProfile:
     """The profile in a YAML file, checked: keys, types and patterns."""
-    document = load_yaml(path)
+    document = _document(path)
     console = document.get("console")
     if isinstance(console, dict):
         build(ConsolePatterns, console, f"{path}: console")
@@ -146,10 +156,30 @@ def read_profile(path: Path) -> TrainerProfile:
     return profile
 
 
+def _document(path: Path) -> dict[str, Any]:
+    """A profile's YAML over that of the profile it `extends`: mappings are merged, all else is replaced."""
+    document = load_yaml(path)
+    base = document.pop("extends", None)
+    if base is None:
+        return document
+    other = profiles_directory() / f"{base}.yaml"
+    if base == path.stem or not other.is_file():
+        raise BadConfig(f"{path}: it extends `{base}`, and there is no such profile in {other.parent}")
+    merged = _document(other)
+    for name, value in document.items():
+        old = merged.get(name)
+        merged[name] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
 def match_profile(actor_class_names: Iterable[str], entrypoint: str) -> TrainerProfile:
-    """The profile whose entry point fits; else the one that knows most of the actors; else `verl`."""
+    """The profile one of whose own actors lives; else the one whose entry point fits; else the one that knows most of
+    the actors; else `verl`."""
     names = set(actor_class_names)
     profiles = [load_profile(name) for name in profile_names()]
+    for profile in profiles:
+        if any(re.fullmatch(pattern, name) for pattern in profile.own_actors for name in names):
+            return profile
     for profile in profiles:
         if any(re.search(pattern, entrypoint) for pattern in profile.entrypoints):
             return profile
@@ -164,7 +194,10 @@ def match_profile(actor_class_names: Iterable[str], entrypoint: str) -> TrainerP
 def _patterns(document: dict[str, Any]) -> list[str]:
     """Every regular expression of a profile's document."""
     console = document.get("console") or {}
-    lists = [document.get(key) or () for key in ("entrypoints", "trainer_actors", "score_metrics", "moving_calls")]
+    lists = [
+        document.get(key) or ()
+        for key in ("entrypoints", "own_actors", "trainer_actors", "score_metrics", "moving_calls")
+    ]
     maps = [document.get(key) or {} for key in ("roles", "child_roles")]
     named = [value for value in console.values() if isinstance(value, str)]
     return [str(item) for item in itertools.chain(named, console.get("notices") or (), *lists, *maps)]

@@ -176,7 +176,7 @@ def after_validate(call: Call) -> None:
 def before_metrics(call: Call) -> None:
     """The validation under way has all its rows and makes metrics of them."""
     rows = call.arguments().get("sample_uids")
-    if _training.guard is not None and _sized(rows):
+    if _training.guard is not None and rows is not None and _sized(rows):
         _training.guard.rows_seen(len(rows))
 
 
