@@ -36,8 +36,11 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="a new or empty folder for everything the run writes")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--name", default="", help="the experiment's name; else the trainer's")
-    parser.add_argument("overrides", nargs="*", help="further Hydra overrides, after `--`")
-    return parser.parse_args(argv)
+    parser.epilog = "further Hydra overrides (key=value) stand after `--`"
+    place = argv.index("--") if "--" in argv else len(argv)
+    given = parser.parse_args(argv[:place])
+    given.overrides = argv[place + 1 :]
+    return given
 
 
 def main(argv: list[str]) -> int:

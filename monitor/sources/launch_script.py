@@ -2,7 +2,8 @@
 
 Of a shell script: the last command with Hydra overrides (`trainer.test_freq=20`, `+a.b=c`, `~a.b`), continued lines,
 quotes, variables that the script itself sets to plain text or that have a `:-default`, and `export`s. Control flow is
-not followed: of an `if`, both branches are read. Of a YAML or JSON file (Hydra's `.hydra/config.yaml`): its keys, dotted.
+not followed: of an `if`, both branches are read. Of a YAML or JSON file (Hydra's `.hydra/config.yaml`): its keys,
+dotted.
 """
 
 from __future__ import annotations
