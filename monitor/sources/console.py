@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.model.fact import Evidence, Fact, FactKind
-from monitor.sources.console_lines import SOURCE, ConsoleLines
+from monitor.sources.console_lines import ConsoleLines
+from monitor.sources.console_validations import SOURCE
 from monitor.sources.log_tail import LogTail
 from monitor.sources.trainer_profile import TrainerProfile
 

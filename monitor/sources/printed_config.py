@@ -26,11 +26,20 @@ def config_fields(config: dict[str, Any], profile: TrainerProfile, base: Path | 
         value = _field(name, look_up(config, key), base)
         if value is not None:
             fields[name] = value
+    quantized = trains_quantized(config, profile)
+    if quantized is not None:
+        fields["quantized"] = quantized
     each = reading_value(config, profile, "validation_samples_each")
     rows = count_rows(fields.get("validation_file"))
     if rows is not None:
         fields["validation_rows"] = rows * (each if isinstance(each, int) and each > 0 else 1)
     return fields
+
+
+def trains_quantized(config: dict[str, Any], profile: TrainerProfile) -> bool | None:
+    """Whether training quantizes, by the profile's switches; None where the configuration has none of them."""
+    said = [value for key in profile.quantization_switches if (value := look_up(config, key, exact=True)) is not None]
+    return any(bool(value) for value in said) if said else None
 
 
 def reading_value(config: dict[str, Any], profile: TrainerProfile, name: str) -> Any:

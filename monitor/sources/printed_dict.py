@@ -90,12 +90,15 @@ def _by_keys(text: str) -> dict[str, Any]:
     return {f"*.{name}": values[0] for name, values in found.items() if len(values) == 1}
 
 
-def look_up(config: dict[str, Any], dotted: str) -> Any:
-    """The value at `a.b.c`, None where there is none; of a dict read key by key, the one at its last name."""
+def look_up(config: dict[str, Any], dotted: str, *, exact: bool = False) -> Any:
+    """The value at `a.b.c`, None where there is none; of a dict read key by key, the one at its last name.
+
+    `exact`: not the latter, for a last name that many keys share (`enable`).
+    """
     value: Any = config
     for name in dotted.split("."):
         if not isinstance(value, dict) or name not in value:
-            return config.get(f"*.{dotted.rpartition('.')[2]}")
+            return None if exact else config.get(f"*.{dotted.rpartition('.')[2]}")
         value = value[name]
     return value
 

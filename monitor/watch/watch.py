@@ -38,6 +38,8 @@ class WatchOptions:
     forever: bool = False
     quiet: bool = False
     on_finding: str | None = None
+    below: int | None = None
+    """Only a run whose driver descends from this process."""
 
 
 class Watch:
@@ -68,6 +70,7 @@ class Watch:
                 patience_seconds=patience,
                 stopped=self._stop.is_set,
                 sleep=self._wait,
+                below=self._options.below,
             )
             if attached is None:
                 break

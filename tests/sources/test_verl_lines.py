@@ -48,6 +48,11 @@ def test_a_configuration_that_ray_tore_is_read_whole(run: str) -> None:
 
 
 @pytest.mark.parametrize("run", RUNS)
+def test_a_run_without_quantization_says_so(run: str) -> None:
+    assert _state(run).config.quantized is False
+
+
+@pytest.mark.parametrize("run", RUNS)
 def test_the_rows_of_the_validation_are_those_the_trainer_counted(run: str) -> None:
     assert _state(run).config.validation_rows == 8
 
