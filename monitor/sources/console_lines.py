@@ -7,8 +7,9 @@ is seen in the order of the lines. Does no I/O but counting the rows of the vali
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,15 @@ class ConsoleLines(ConsoleValidations):
             self._printed[process] = PrintedDict(kind, line.number)
             return facts + (self._finish_printed(process, at) if self._printed[process].add(text) else [])
         return facts + self._match(text, process, line.number, at)
+
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[None]:
+        """Lines read meanwhile stand in another file of the same process."""
+        before, self._path = self._path, path
+        try:
+            yield
+        finally:
+            self._path = before
 
     def _build_handlers(self) -> list[tuple[re.Pattern[str], Callable[..., list[Fact]]]]:
         console = self.profile.console

@@ -139,3 +139,15 @@ def test_nothing_moves_where_a_recipe_says_it_keeps_generating(tmp_path: Path) -
     path.write_text("num_gen_batches=1. Keep generating...\n" * 3)
     facts = ConsoleSource(path, load_profile("verl_dapo")).poll(4e9)
     assert not [fact for fact in facts if fact.kind is not FactKind.NOTICE]
+
+
+def test_what_v1_logs_to_a_workers_stderr_is_read_with_its_stdout(tmp_path: Path) -> None:
+    out, err = tmp_path / "worker-a-01000000-7.out", tmp_path / "worker-a-01000000-7.err"
+    saving = f"{LOG}Saving checkpoint to /c/global_step_2"
+    out.write_text("\n".join([*pformat(CONFIG).splitlines(), STEPS[0], ""]))
+    err.write_text("\n".join([*SYNC, saving, ""]))
+    facts = ConsoleSource(out, load_profile("verl_v1")).poll(4e9)
+    (begun,) = [fact for fact in facts if fact.kind is FactKind.PHASE_BEGIN]
+    assert (begun.step, begun.phase) == (2, "save_checkpoint")
+    assert begun.evidence is not None and begun.evidence.file == str(err)
+    assert fold.fold(fold.begin("r", RunConfig(), 0.0), facts).config.validation_rows == 100

@@ -46,7 +46,14 @@ def wraps() -> tuple[Wrap, ...]:
         for wrap in METHODS
     )
     timers = tuple(
-        Wrap(module, "marked_timer", training.before_phase, training.after_phase, context_manager=True)
+        Wrap(
+            module,
+            "marked_timer",
+            training.before_phase,
+            training.after_phase,
+            context_manager=True,
+            some_versions=True,
+        )
         for module in (*TIMERS, *TIMER_COPIES)
     )
     return (
@@ -58,7 +65,7 @@ def wraps() -> tuple[Wrap, ...]:
         Wrap(TRACKING, "Tracking.log", after=training.after_log),
         Wrap(WEIGHTS, "CheckpointEngineManager.update_weights", after=after_weights),
         Wrap(AGENT_LOOP, "AgentLoopWorker._run_agent_loop", after=rollout.after_sample),
-        Wrap(AGENT_LOOP, "AgentLoopWorkerBase._run_agent_loop", after=rollout.after_sample),
+        Wrap(AGENT_LOOP, "AgentLoopWorkerBase._run_agent_loop", after=rollout.after_sample, some_versions=True),
     )
 
 

@@ -56,6 +56,8 @@ class Wrap:
     after: After | None = None
     context_manager: bool = False
     """The function returns a context manager: observe the body of the `with`, not the call."""
+    some_versions: bool = False
+    """Only some versions of the trainer have it: nobody misses it where it is not there."""
 
     @property
     def name(self) -> str:
