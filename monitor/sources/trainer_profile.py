@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from monitor.settings import BadConfig, build, config_directory, load_yaml
+from monitor.settings import BadConfig, build, config_directory, load_yaml, user_config_path
 
 
 class UnknownTrainer(BadConfig):
@@ -130,17 +130,33 @@ def profiles_directory() -> Path:
     return config_directory() / "trainers"
 
 
+def own_profiles_directory() -> Path:
+    """The folder of a team's own profiles, beside its settings; it need not be there."""
+    return user_config_path().with_name("trainers")
+
+
+def profile_paths() -> dict[str, Path]:
+    """Every profile by its name: a team's own first, and in place of one that ships under the same name."""
+    own = {path.stem: path for path in sorted(own_profiles_directory().glob("*.yaml"))}
+    ships = {path.stem: path for path in sorted(profiles_directory().glob("*.yaml"))}
+    return {**own, **{name: path for name, path in ships.items() if name not in own}}
+
+
 def profile_names() -> tuple[str, ...]:
-    """Every profile that ships."""
-    return tuple(sorted(path.stem for path in profiles_directory().glob("*.yaml")))
+    """Every profile, a team's own first."""
+    return tuple(profile_paths())
+
+
+def load_profile(name: str) -> TrainerProfile:
+    """The profile `name`. Raises `UnknownTrainer`, `UnknownKey`, `BadConfig`."""
+    paths = profile_paths()
+    if name not in paths:
+        raise UnknownTrainer(f"no trainer profile `{name}`", "there are: " + ", ".join(paths))
+    return _read_once(paths[name])
 
 
 @cache
-def load_profile(name: str) -> TrainerProfile:
-    """The profile `name`. Raises `UnknownTrainer`, `UnknownKey`, `BadConfig`."""
-    path = profiles_directory() / f"{name}.yaml"
-    if name not in profile_names():
-        raise UnknownTrainer(f"no trainer profile `{name}`", "there are: " + ", ".join(profile_names()))
+def _read_once(path: Path) -> TrainerProfile:
     return read_profile(path)
 
 
