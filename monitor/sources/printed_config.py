@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from monitor.sources.parquet_rows import count_parquet_rows
 from monitor.sources.printed_dict import look_up
 from monitor.sources.trainer_profile import TrainerProfile
 
@@ -75,7 +76,9 @@ def absolute(path: str, base: Path) -> str:
 
 
 def count_rows(path: object) -> int | None:
-    """Non-empty lines of a JSON-lines file; None where it is none, is gone or is too large to read in passing."""
+    """Rows of a parquet file, non-empty lines of a JSON-lines file; None where it is neither or can't be read."""
+    if isinstance(path, str) and path.endswith(".parquet"):
+        return count_parquet_rows(Path(path))
     if not isinstance(path, str) or not path.endswith((".jsonl", ".ndjson")):
         return None
     try:

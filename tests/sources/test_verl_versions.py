@@ -151,3 +151,11 @@ def test_what_v1_logs_to_a_workers_stderr_is_read_with_its_stdout(tmp_path: Path
     assert (begun.step, begun.phase) == (2, "save_checkpoint")
     assert begun.evidence is not None and begun.evidence.file == str(err)
     assert fold.fold(fold.begin("r", RunConfig(), 0.0), facts).config.validation_rows == 100
+
+
+@pytest.mark.parametrize(("over_successes", "notices"), [("0.25", 0), ("0.5", 1)])
+def test_failed_samples_that_count_as_zero_are_said(tmp_path: Path, over_successes: str, notices: int) -> None:
+    line = f"step:2 - val-core/s/acc/mean@2:0.25 - val-aux/s/acc_success_only/mean@2:np.float64({over_successes})"
+    state = _read(tmp_path, "verl_v1", [*SYNC, line])
+    assert state.validations[0].value == 0.25
+    assert len([notice for notice in state.notices if "count as 0" in notice.what]) == notices
