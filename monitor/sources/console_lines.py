@@ -17,7 +17,7 @@ from monitor.model.fact import Evidence, Fact, FactKind
 from monitor.sources.console_standing import Standing
 from monitor.sources.console_validations import SOURCE, ConsoleValidations
 from monitor.sources.log_tail import LogLine
-from monitor.sources.printed_config import config_fields, reading_value
+from monitor.sources.printed_config import config_fields, most_prompts, reading_value
 from monitor.sources.printed_dict import PrintedDict, read_dict, read_metrics
 from monitor.sources.step_metrics import parse_line, score_facts, step_facts
 from monitor.sources.trainer_profile import TrainerProfile
@@ -215,6 +215,7 @@ class ConsoleLines(ConsoleValidations):
         rows, each = (
             reading_value(config, self.profile, name) for name in ("validation_batch_size", "validation_samples_each")
         )
+        self._now.most_prompts = most_prompts(config, self.profile)
         self._now.samples_each = each if isinstance(each, int) and each > 0 else 1
         if isinstance(rows, int) and not isinstance(rows, bool):
             self._now.batch_rows = rows * self._now.samples_each

@@ -28,6 +28,8 @@ class Standing:
     total_rows: int | None = None
     dataset_rows: int | None = None
     """Rows of the dataset told last: the validation set's is told last of all."""
+    most_prompts: int | None = None
+    """The configuration's limit on a validation's prompts."""
     samples_each: int | None = None
     """How often each prompt of a validation is sampled; None: no configuration said it."""
     total_steps: int | None = None

@@ -95,8 +95,11 @@ class ConsoleValidations:
 
     def _validation_rows(self, prompts: int | None, at: float, evidence: Evidence) -> list[Fact]:
         """What the trainer counted itself, its filters applied, goes before what the file holds."""
-        each = self._now.samples_each
-        if prompts is None or each is None or prompts * each == self._now.total_rows:
+        each, most = self._now.samples_each, self._now.most_prompts
+        if prompts is None or each is None:
+            return []
+        prompts = prompts if most is None else min(prompts, most)
+        if prompts * each == self._now.total_rows:
             return []
         self._now.total_rows = prompts * each
         return [self._fact(FactKind.RUN_CONFIG, at, evidence, None, None, validation_rows=prompts * each)]

@@ -31,10 +31,19 @@ def config_fields(config: dict[str, Any], profile: TrainerProfile, base: Path | 
     if quantized is not None:
         fields["quantized"] = quantized
     each = reading_value(config, profile, "validation_samples_each")
-    rows = count_rows(fields.get("validation_file"))
+    filtered = reading_value(config, profile, "filters_prompts") is True
+    rows = None if filtered else count_rows(fields.get("validation_file"))
     if rows is not None:
+        most = most_prompts(config, profile)
+        rows = rows if most is None else min(rows, most)
         fields["validation_rows"] = rows * (each if isinstance(each, int) and each > 0 else 1)
     return fields
+
+
+def most_prompts(config: dict[str, Any], profile: TrainerProfile) -> int | None:
+    """The most prompts a validation takes, None where it takes all."""
+    most = reading_value(config, profile, "validation_most_prompts")
+    return most if isinstance(most, int) and not isinstance(most, bool) and most > 0 else None
 
 
 def trains_quantized(config: dict[str, Any], profile: TrainerProfile) -> bool | None:

@@ -89,7 +89,8 @@ class TrainerProfile:
     config_keys: dict[str, str] = field(default_factory=dict)
     """Field of `RunConfig` → dotted key of the configuration the trainer prints."""
     reading_keys: dict[str, str] = field(default_factory=dict)
-    """`validation_batch_size`, `validation_samples_each`, `loggers` → dotted key of the same configuration."""
+    """`validation_batch_size`, `validation_samples_each`, `validation_most_prompts`, `filters_prompts`, `loggers` →
+    dotted key of the same configuration."""
     quantization_switches: tuple[str, ...] = ()
     """Dotted keys of the same configuration that turn quantization on: where one is on, training quantizes; where all
     that are there are off, it does not; where none is there, nobody says."""

@@ -159,3 +159,19 @@ def test_failed_samples_that_count_as_zero_are_said(tmp_path: Path, over_success
     state = _read(tmp_path, "verl_v1", [*SYNC, line])
     assert state.validations[0].value == 0.25
     assert len([notice for notice in state.notices if "count as 0" in notice.what]) == notices
+
+
+def test_a_limit_on_the_validations_prompts_counts_before_the_datasets_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CONFIG["data"], "val_max_samples", 30)
+    assert _read(tmp_path, "verl", ["dataset len: 1024", "dataset len: 64", *SIZES]).config.validation_rows == 60
+
+
+@pytest.mark.parametrize(("filters", "rows"), [(True, None), (False, 16)])
+def test_rows_of_the_file_count_only_where_nothing_filters_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: bool, rows: int | None
+) -> None:
+    monkeypatch.setitem(CONFIG["data"], "val_files", str(Path(__file__).with_name("verl_lines") / "validation.parquet"))
+    monkeypatch.setitem(CONFIG["data"], "filter_overlong_prompts", filters)
+    assert _read(tmp_path, "verl", []).config.validation_rows == rows
