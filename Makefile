@@ -5,7 +5,7 @@ VENV := .venv
 STAMP := $(VENV)/.laststep-installed
 BIN := $(VENV)/bin
 
-.PHONY: help env demo test lint test-pythons bench screens clean
+.PHONY: help env demo test lint test-pythons bench env-verl demo-real bench-real screens clean
 
 help:
 	@echo "make demo          the built-in GRPO run, live: the dashboard in a terminal, a story without one"
@@ -13,6 +13,9 @@ help:
 	@echo "make test-pythons  hooks, monitor and detection on each of Python 3.10 to 3.13 that is installed"
 	@echo "make env           only the environment: .venv/bin/laststep is then the command"
 	@echo "make bench         the figures of benchmarks/RESULTS.md (about an hour)"
+	@echo "make env-verl      real verl 0.9.1 and vLLM on a CPU, in .venv-verl (4.4 GB, once)"
+	@echo "make demo-real     the dashboard on a real verl run"
+	@echo "make bench-real    real verl watched, and hung, and judged (about 20 minutes); results in build/bench-real"
 	@echo "make screens       the pictures in docs/screens from a recorded run"
 
 env: $(STAMP)
@@ -41,6 +44,23 @@ test-pythons:
 
 bench: env
 	$(BIN)/python -m benchmarks
+
+env-verl:
+	@test -n "$(PYTHON)" || { echo "real verl runs need Python 3.11: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) examples/verl_cpu/environment.py
+
+demo-real: env env-verl
+	@mkdir -p build
+	@out=build/demo-real-$$(date +%Y%m%dT%H%M%S); \
+	$(PYTHON) examples/verl_cpu/run.py v1 --steps 6 --out $$out & run=$$!; trap "kill $$run 2>/dev/null" EXIT INT TERM; \
+	until test -s $$out/ray.json; do kill -0 $$run || exit 1; sleep 1; done; \
+	export RAY_ADDRESS=$$($(PYTHON) -c "import json; print(json.load(open('$$out/ray.json'))['address'])"); \
+	until $(BIN)/laststep status >/dev/null 2>&1; do kill -0 $$run || exit 1; sleep 2; done; \
+	$(BIN)/laststep
+
+bench-real: env env-verl
+	@mkdir -p build/bench-real
+	$(BIN)/python -m benchmarks.real_verl --keep build/bench-real | tee build/bench-real/results.json
 
 screens: env
 	$(BIN)/python -m benchmarks.screens

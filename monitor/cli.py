@@ -20,6 +20,8 @@ CALLS = {
     "dump": "snapshot, wait-for graph and findings, now; writes a bundle and names it",
     "replay": "the same verdict again from a bundle, offline",
     "scores": "scores with provenance and standing",
+    "check": "what will go wrong with a training, before its first step",
+    "run": "start a training command with the hooks in and a watch on it",
     "rerun": "fill a missing final score from a checkpoint: plan, preflight, launch",
     "demo": "the built-in GRPO run, live, with hangs to order",
     "doctor": "what can be seen from here, what can't, and what would change that",

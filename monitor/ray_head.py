@@ -74,13 +74,23 @@ class RayHead:
 
     @classmethod
     def start(
-        cls, directory: Path | None = None, *, num_cpus: int, prefix: str = "ls", dies_with_parent: bool = False
+        cls,
+        directory: Path | None = None,
+        *,
+        num_cpus: int,
+        num_gpus: int = 0,
+        object_store_bytes: int = OBJECT_STORE_BYTES,
+        prefix: str = "ls",
+        dies_with_parent: bool = False,
     ) -> RayHead:
-        """Start a head with `num_cpus` logical CPUs, its temporary folder made in `directory` (else in /tmp)."""
+        """Start a head with so many logical CPUs and GPUs, its temporary folder made in `directory` (else in /tmp)."""
+        resources = [f"--num-cpus={num_cpus}", f"--object-store-memory={object_store_bytes}"]
+        # Without the option Ray counts the machine's GPUs itself.
+        resources += [f"--num-gpus={num_gpus}"] if num_gpus else []
         said = ""
         for _ in range(ATTEMPTS):
             temp_dir = _make_temp_dir(directory, prefix)
-            head = cls._launch(temp_dir, num_cpus, dies_with_parent)
+            head = cls._launch(temp_dir, resources, dies_with_parent)
             try:
                 said = head._wait_until_ready()
             except BaseException:
@@ -95,7 +105,7 @@ class RayHead:
         raise RayHeadFailed(f"a Ray head of our own did not start: {last}")
 
     @classmethod
-    def _launch(cls, temp_dir: Path, num_cpus: int, dies_with_parent: bool) -> RayHead:
+    def _launch(cls, temp_dir: Path, resources: list[str], dies_with_parent: bool) -> RayHead:
         token_path = temp_dir / "token"
         token_path.touch(mode=0o600)
         token_path.write_text(secrets.token_hex(32), encoding="ascii")
@@ -103,8 +113,7 @@ class RayHead:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
         command += [f"--port={port}", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={agent}"]
         command += [f"--ray-client-server-port={client}", f"--node-ip-address={HOST}", f"--dashboard-host={HOST}"]
-        command += [f"--temp-dir={temp_dir}", f"--num-cpus={num_cpus}", f"--object-store-memory={OBJECT_STORE_BYTES}"]
-        command += ["--disable-usage-stats", "--log-color=false"]
+        command += [f"--temp-dir={temp_dir}", *resources, "--disable-usage-stats", "--log-color=false"]
         if dies_with_parent:
             command = [sys.executable, "-c", _DIE_WITH_PARENT, *command]
         with (temp_dir / "head.log").open("wb") as log:

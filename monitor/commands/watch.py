@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="one reading, printed; nothing is left running")
     parser.add_argument("--forever", action="store_true", help="wait for a run, watch it, wait for the next")
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for a run to appear")
+    parser.add_argument("--below", type=int, metavar="PID", help="only a run whose driver descends from this process")
     parser.add_argument("--quiet", action="store_true", help="print nothing while all is well")
     parser.add_argument(
         "--on-finding", metavar="CMD", help="shell command run once per new or withdrawn finding, its JSON on stdin"
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         forever=arguments.forever,
         quiet=arguments.quiet,
         on_finding=arguments.on_finding,
+        below=arguments.below,
     )
     with Ledger.open() as ledger:
         return Watch(options, loaded, ledger).run()

@@ -56,6 +56,7 @@ class SourceSet:
         self._call_facts = CallFacts(self._profile)
         self._gpu_reader = GpuReader(settings.gpu_deadline_seconds)
         self._load = ProcessLoad()
+        self._end_told = False
         self.calls: tuple[RayCall, ...] = ()
         self.actors: tuple[RayActor, ...] = ()
         self.processes: tuple[RunProcess, ...] = location.processes
@@ -140,8 +141,9 @@ class SourceSet:
     def _poll_processes(self, now: float) -> list[Fact]:
         self.loads = self._load.poll(self._pids(), now)
         driver = self._location.driver_pid
-        if driver is None or driver not in self.loads or self.loads[driver].state not in "XZ":
+        if self._end_told or driver is None or driver not in self.loads or self.loads[driver].state not in "XZ":
             return []
+        self._end_told = True
         evidence = Evidence(f"the driver (pid {driver}) is gone", at=now)
         return [Fact(FactKind.RUN_END, "processes", now, data={"exit": "gone"}, evidence=evidence)]
 

@@ -1,5 +1,7 @@
 """The run's console log as facts: tails the file, gives each thing once, and keeps an earlier attempt apart.
 
+Ray keeps a worker's stdout and stderr in two files (`….out`, `….err`): both are read, as one console.
+
 Lines have no times: a fact's `at` is the file's last change, as the latest moment it can have happened. Where the log
 holds an earlier attempt (appended to by a restart), only what stands after the last printed configuration is told.
 """
@@ -9,7 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.model.fact import Evidence, Fact, FactKind
-from monitor.sources.console_lines import SOURCE, ConsoleLines
+from monitor.sources.console_lines import ConsoleLines
+from monitor.sources.console_validations import SOURCE
 from monitor.sources.log_tail import LogTail
 from monitor.sources.trainer_profile import TrainerProfile
 
@@ -23,6 +26,8 @@ class ConsoleSource:
     def __init__(self, path: Path, profile: TrainerProfile, base: Path | None = None) -> None:
         self._path = path
         self._tail = LogTail(path)
+        errors = path.with_suffix(".err")
+        self._errors = LogTail(errors) if path.suffix == ".out" and errors.is_file() else None
         self._lines = ConsoleLines(profile, str(path), base)
         self._caught_up = False
 
@@ -39,11 +44,24 @@ class ConsoleSource:
             if not self._tail.behind:
                 self._caught_up = True
                 break
+        return facts + self._read_errors(now)
+
+    def _read_errors(self, now: float) -> list[Fact]:
+        """What stands in the file of stderr; how it lies among the lines of stdout can't be told."""
+        if self._errors is None:
+            return []
+        facts: list[Fact] = []
+        errors = self._errors
+        with self._lines.reading(str(self._path.with_suffix(".err"))):
+            for line in errors.lines():
+                facts += self._lines.read(line, min(now, errors.modified_at or now))
         return facts
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the files."""
         self._tail.close()
+        if self._errors is not None:
+            self._errors.close()
 
     def _read(self, facts: list[Fact], now: float) -> list[Fact]:
         lines = self._tail.lines()

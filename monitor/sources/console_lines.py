@@ -7,20 +7,21 @@ is seen in the order of the lines. Does no I/O but counting the rows of the vali
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from monitor.model.fact import Evidence, Fact, FactKind
 from monitor.sources.console_standing import Standing
+from monitor.sources.console_validations import SOURCE, ConsoleValidations
 from monitor.sources.log_tail import LogLine
-from monitor.sources.printed_config import config_fields, reading_value
+from monitor.sources.printed_config import config_fields, most_prompts, reading_value
 from monitor.sources.printed_dict import PrintedDict, read_dict, read_metrics
 from monitor.sources.step_metrics import parse_line, score_facts, step_facts
 from monitor.sources.trainer_profile import TrainerProfile
 
-SOURCE = "console"
 MOST_NOTICES = 200
 MOST_PRINTING = 64
 """Processes that print a dict over several lines at the same time."""
@@ -28,18 +29,16 @@ CONFIG, INITIAL, FINAL = "config", "initial", "final"
 _PREFIX = re.compile(r"^\s*\((?P<process>[^()]*\bpid=\d+[^()]*)\) ?")
 
 
-class ConsoleLines:
+class ConsoleLines(ConsoleValidations):
     """Reads clean lines, one at a time, into facts."""
 
     def __init__(self, profile: TrainerProfile, path: str, base: Path | None = None) -> None:
-        self.profile = profile
+        super().__init__(profile, path)
         self.printed_config: dict[str, Any] | None = None
         """The whole configuration as it was printed last."""
         self.attempts = 0
         """Configurations printed so far: the second one begins another run in the same file."""
-        self._path = path
         self._base = base
-        self._now = Standing()
         self._printed: dict[str, PrintedDict] = {}
         self._handlers = self._build_handlers()
 
@@ -50,15 +49,27 @@ class ConsoleLines:
         text = line.text[prefix.end() :] if prefix else line.text
         facts: list[Fact] = []
         printed = self._printed.get(process)
-        if printed is not None:
-            if text.startswith((" ", "{", "(")) and not printed.hopeless:
+        # Torn by Ray, a configuration's nested dict may begin a line of its own.
+        if printed is not None and not printed.hopeless and self._printed_kind(text) in ("", printed.kind):
+            if printed.takes(text):
                 return self._finish_printed(process, at) if printed.add(text) else []
+            return self._match(text, process, line.number, at)
+        if printed is not None:
             facts = self._finish_printed(process, at)
         kind = self._printed_kind(text)
         if kind and len(self._printed) < MOST_PRINTING:
             self._printed[process] = PrintedDict(kind, line.number)
             return facts + (self._finish_printed(process, at) if self._printed[process].add(text) else [])
         return facts + self._match(text, process, line.number, at)
+
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[None]:
+        """Lines read meanwhile stand in another file of the same process."""
+        before, self._path = self._path, path
+        try:
+            yield
+        finally:
+            self._path = before
 
     def _build_handlers(self) -> list[tuple[re.Pattern[str], Callable[..., list[Fact]]]]:
         console = self.profile.console
@@ -71,6 +82,10 @@ class ConsoleLines:
             (console.dumped, self._dumped),
             (console.total_steps, self._total_steps),
             (console.validation_batches, self._validation_batches),
+            (console.dataset_rows, self._dataset_rows),
+            (console.validation_prompts, self._validation_prompts),
+            (console.weights_synced, self._weights_synced),
+            (console.rollout_counts, self._rollout_counts),
             (console.resumed, self._resumed),
             (console.progress_bar, self._progress_bar),
             *((notice, self._notice) for notice in console.notices),
@@ -85,11 +100,6 @@ class ConsoleLines:
                 evidence = Evidence(stripped[:200], self._path, number, at)
                 return handler(match, at, evidence, process)
         return []
-
-    def _fact(
-        self, kind: FactKind, at: float, evidence: Evidence, step: int | None, phase: str | None, **data: Any
-    ) -> Fact:
-        return Fact(kind, SOURCE, at, step, phase, data, evidence)
 
     def _step(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
         step = int(match["step"])
@@ -118,59 +128,6 @@ class ConsoleLines:
             kept.append(fact)
         return kept
 
-    def _testing_end(self, step: int, at: float, evidence: Evidence) -> Fact:
-        seconds = at - self._now.tested[step]
-        data = {"seconds": seconds} if seconds > 0 else {}
-        return self._fact(FactKind.PHASE_END, at, evidence, step, self.profile.testing_phase, **data)
-
-    def _validation_begin(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
-        step = int(match["step"])
-        self._now.batch_open = True
-        if step in self._now.tested:
-            return []
-        self._now.tested[step] = at
-        self._now.testing = step
-        self._now.batches_done = 0
-        begun = self._fact(FactKind.PHASE_BEGIN, at, evidence, step, self.profile.testing_phase)
-        return [*self._order_seen(step, at, evidence), begun]
-
-    def _order_seen(self, step: int, at: float, evidence: Evidence) -> list[Fact]:
-        """Where a save of this step is due, the line of it stands either before the validation's first line or not."""
-        due = step > 0 and bool(self._now.save_freq and self._now.save_freq > 0)
-        due = due and (step == self._now.total_steps or step % (self._now.save_freq or 1) == 0)
-        if step in self._now.saved:
-            order = "save-first"
-        elif due:
-            order = "validate-first"
-        else:
-            return []
-        if order == self._now.save_order:
-            return []
-        self._now.save_order = order
-        return [self._fact(FactKind.RUN_CONFIG, at, evidence, None, None, save_order=order)]
-
-    def _validation_batch_end(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
-        standing = self._now
-        if standing.testing is None or not standing.batch_open:
-            return []
-        standing.batch_open = False
-        standing.batches_done += 1
-        done = self._samples_done()
-        if done is None:
-            return [self._fact(FactKind.CALLS_MOVED, at, evidence, standing.testing, None, finished=1)]
-        data = {"done": done, "total": standing.total_rows}
-        return [self._fact(FactKind.SAMPLES, at, evidence, standing.testing, self.profile.testing_phase, **data)]
-
-    def _samples_done(self) -> int | None:
-        """Samples of the batches that ended; None where a batch's size is not known."""
-        standing = self._now
-        if standing.total_rows is not None and standing.batches_done == standing.batches_total:
-            return standing.total_rows
-        if standing.batch_rows is None:
-            return None
-        done = standing.batches_done * standing.batch_rows
-        return done if standing.total_rows is None else min(done, standing.total_rows)
-
     def _save_begin(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
         step = int(match["step"])
         if step in self._now.saved:
@@ -196,7 +153,9 @@ class ConsoleLines:
     def _dumped(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
         """A dump inside a validation tells its folder; a training dump is written outside of one."""
         folder = str(Path(match["path"].strip()).parent)
-        if self._now.testing is None or self._now.validation_data_dir or not Path(folder).is_absolute():
+        # A trainer that dumps in the background may write a training dump inside a validation: the configuration,
+        # where it was read, has said which folder is which.
+        if self._now.testing is None or self._now.configured or not Path(folder).is_absolute():
             return []
         self._now.validation_data_dir = folder
         return [self._fact(FactKind.RUN_CONFIG, at, evidence, None, None, validation_data_dir=folder)]
@@ -209,10 +168,6 @@ class ConsoleLines:
             return []
         self._now.total_steps = total
         return [self._fact(FactKind.RUN_CONFIG, at, evidence, None, None, total_steps=total)]
-
-    def _validation_batches(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
-        self._now.batches_total = int(match["batches"])
-        return []
 
     def _resumed(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
         return self._notice(match, at, evidence, process)
@@ -260,11 +215,16 @@ class ConsoleLines:
         rows, each = (
             reading_value(config, self.profile, name) for name in ("validation_batch_size", "validation_samples_each")
         )
+        self._now.most_prompts = most_prompts(config, self.profile)
+        self._now.samples_each = each if isinstance(each, int) and each > 0 else 1
         if isinstance(rows, int) and not isinstance(rows, bool):
-            self._now.batch_rows = rows * (each if isinstance(each, int) and each > 0 else 1)
+            self._now.batch_rows = rows * self._now.samples_each
         self._now.total_rows = fields.get("validation_rows")
         self._now.total_steps = fields.get("total_steps")
         self._now.save_freq = fields.get("save_freq")
+        self._now.test_freq = fields.get("test_freq")
+        self._now.validate_before_train = fields.get("validate_before_train")
+        self._now.configured = True
         self._now.validation_data_dir = fields.get("validation_data_dir")
         return [
             self._fact(

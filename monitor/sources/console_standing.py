@@ -26,9 +26,20 @@ class Standing:
     batches_total: int | None = None
     batch_rows: int | None = None
     total_rows: int | None = None
+    dataset_rows: int | None = None
+    """Rows of the dataset told last: the validation set's is told last of all."""
+    most_prompts: int | None = None
+    """The configuration's limit on a validation's prompts."""
+    samples_each: int | None = None
+    """How often each prompt of a validation is sampled; None: no configuration said it."""
     total_steps: int | None = None
     save_freq: int | None = None
+    test_freq: int | None = None
+    validate_before_train: bool | None = None
+    prompts_done: int = 0
+    """Prompts finished of the rollout under way, as last told."""
     save_order: str | None = None
     validation_data_dir: str | None = None
     bar: int | None = None
     configured: bool = False
+    """A configuration was printed and read."""

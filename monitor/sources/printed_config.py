@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from monitor.sources.parquet_rows import count_parquet_rows
 from monitor.sources.printed_dict import look_up
 from monitor.sources.trainer_profile import TrainerProfile
 
@@ -26,11 +27,29 @@ def config_fields(config: dict[str, Any], profile: TrainerProfile, base: Path | 
         value = _field(name, look_up(config, key), base)
         if value is not None:
             fields[name] = value
+    quantized = trains_quantized(config, profile)
+    if quantized is not None:
+        fields["quantized"] = quantized
     each = reading_value(config, profile, "validation_samples_each")
-    rows = count_rows(fields.get("validation_file"))
+    filtered = reading_value(config, profile, "filters_prompts") is True
+    rows = None if filtered else count_rows(fields.get("validation_file"))
     if rows is not None:
+        most = most_prompts(config, profile)
+        rows = rows if most is None else min(rows, most)
         fields["validation_rows"] = rows * (each if isinstance(each, int) and each > 0 else 1)
     return fields
+
+
+def most_prompts(config: dict[str, Any], profile: TrainerProfile) -> int | None:
+    """The most prompts a validation takes, None where it takes all."""
+    most = reading_value(config, profile, "validation_most_prompts")
+    return most if isinstance(most, int) and not isinstance(most, bool) and most > 0 else None
+
+
+def trains_quantized(config: dict[str, Any], profile: TrainerProfile) -> bool | None:
+    """Whether training quantizes, by the profile's switches; None where the configuration has none of them."""
+    said = [value for key in profile.quantization_switches if (value := look_up(config, key, exact=True)) is not None]
+    return any(bool(value) for value in said) if said else None
 
 
 def reading_value(config: dict[str, Any], profile: TrainerProfile, name: str) -> Any:
@@ -66,7 +85,9 @@ def absolute(path: str, base: Path) -> str:
 
 
 def count_rows(path: object) -> int | None:
-    """Non-empty lines of a JSON-lines file; None where it is none, is gone or is too large to read in passing."""
+    """Rows of a parquet file, non-empty lines of a JSON-lines file; None where it is neither or can't be read."""
+    if isinstance(path, str) and path.endswith(".parquet"):
+        return count_parquet_rows(Path(path))
     if not isinstance(path, str) or not path.endswith((".jsonl", ".ndjson")):
         return None
     try:

@@ -14,6 +14,11 @@ from monitor.sources.step_metrics import number
 
 LONGEST = 1 << 20
 MOST_LINES = 5000
+MOST_STRANGERS = 20
+"""Lines of the same process that are no part of the value, printed in its middle (a warning): more, and it is over."""
+_GOES_ON = re.compile(r"^(?:\s|[{}()\[\],:'\"]|$|(?:None|True|False|nan|inf|-?\d[\d.e+-]*)[,})\]:]*\s*$)")
+"""How a line that goes on begins. Ray forwards what a process writes piece by piece, so that a line of pprint's may
+come torn in two: `'capture_sizes': None`, then `,`."""
 _PAIR = re.compile(r"['\"]([\w/@.\-]+)['\"]\s*:\s*((?:np\.\w+\()?[-+]?[\d.][\d.eE+\-]*\)?|nan|inf)")
 _LEAF = re.compile(r"'(\w+)':\s*(None|True|False|-?\d+(?:\.\d+)?(?:e-?\d+)?|'(?:[^'\\]|\\.)*')")
 
@@ -28,6 +33,14 @@ class PrintedDict:
         self._depth = 0
         self._quote = ""
         self._lines = 0
+        self._strangers = 0
+
+    def takes(self, line: str) -> bool:
+        """True where `line` may be a part of the value."""
+        if _GOES_ON.match(line):
+            return True
+        self._strangers += 1
+        return False
 
     def add(self, line: str) -> bool:
         """Take one more line; True once the value is whole."""
@@ -39,7 +52,7 @@ class PrintedDict:
     @property
     def hopeless(self) -> bool:
         """Too long to be a printed configuration."""
-        return self._lines > MOST_LINES or len(self.text) > LONGEST
+        return self._lines > MOST_LINES or len(self.text) > LONGEST or self._strangers > MOST_STRANGERS
 
     def _scan(self, line: str) -> None:
         skip = False
@@ -77,12 +90,15 @@ def _by_keys(text: str) -> dict[str, Any]:
     return {f"*.{name}": values[0] for name, values in found.items() if len(values) == 1}
 
 
-def look_up(config: dict[str, Any], dotted: str) -> Any:
-    """The value at `a.b.c`, None where there is none; of a dict read key by key, the one at its last name."""
+def look_up(config: dict[str, Any], dotted: str, *, exact: bool = False) -> Any:
+    """The value at `a.b.c`, None where there is none; of a dict read key by key, the one at its last name.
+
+    `exact`: not the latter, for a last name that many keys share (`enable`).
+    """
     value: Any = config
     for name in dotted.split("."):
         if not isinstance(value, dict) or name not in value:
-            return config.get(f"*.{dotted.rpartition('.')[2]}")
+            return None if exact else config.get(f"*.{dotted.rpartition('.')[2]}")
         value = value[name]
     return value
 

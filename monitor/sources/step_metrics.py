@@ -14,6 +14,8 @@ from typing import Any
 from monitor.model.fact import Evidence, Fact, FactKind
 from monitor.sources.trainer_profile import TrainerProfile
 
+SAME = 1e-6
+_SUCCESS_ONLY = re.compile(r"^val-aux/(?P<source>.+)/acc_success_only/(?P<how>.+)$")
 _NUMBER = re.compile(r"^(?:np\.\w+\()?([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|inf|nan))\)?$")
 
 
@@ -56,9 +58,33 @@ def step_facts(
 def score_facts(
     step: int, metrics: Mapping[str, float], profile: TrainerProfile, source: str, at: float, evidence: Evidence
 ) -> list[Fact]:
-    """One fact a validation score."""
-    return [
+    """One fact a validation score, and a notice where samples without a result count as 0 in it."""
+    scores = [
         Fact(FactKind.SCORE, source, at, step, None, {"metric": name, "value": value}, evidence)
         for name, value in metrics.items()
         if profile.is_score(name)
     ]
+    return scores + [
+        Fact(FactKind.NOTICE, source, at, step, None, {"text": text}, evidence)
+        for text in failed_samples(step, metrics)
+    ]
+
+
+def failed_samples(step: int, metrics: Mapping[str, float]) -> list[str]:
+    """A sentence for each score that failed samples pull down.
+
+    verl's V1 counts them as 0 and logs, beside the score (`val-core/SOURCE/acc/…`), the one over the samples that
+    succeeded (`val-aux/SOURCE/acc_success_only/…`).
+    """
+    said = []
+    for name, value in metrics.items():
+        match = _SUCCESS_ONLY.match(name)
+        if match is None:
+            continue
+        score = metrics.get(f"val-core/{match['source']}/acc/{match['how']}")
+        if score is not None and abs(score - value) > SAME:
+            said.append(
+                f"step {step}: samples of the validation of {match['source']} failed and count as 0: {score:g}, and "
+                f"{value:g} over those that succeeded"
+            )
+    return said

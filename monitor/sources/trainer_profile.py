@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from monitor.settings import BadConfig, build, config_directory, load_yaml
+from monitor.settings import BadConfig, build, config_directory, load_yaml, user_config_path
 
 
 class UnknownTrainer(BadConfig):
@@ -31,6 +31,10 @@ class ConsolePatterns:
     """[total]"""
     validation_batches: str = ""
     """[batches]"""
+    dataset_rows: str = ""
+    """[rows] of a dataset as it is loaded; the validation set's is the last before `validation_batches`."""
+    validation_prompts: str = ""
+    """[rows] of the validation set."""
     resumed: str = ""
     """[step]"""
     validation_begin: str = ""
@@ -38,6 +42,10 @@ class ConsolePatterns:
     validation_batch_end: str = ""
     save_begin: str = ""
     """[step]"""
+    weights_synced: str = ""
+    """The weights reached the engine; where no line tells a validation's begin, a due one begins with it."""
+    rollout_counts: str = ""
+    """[pending, running, finished, failed]: prompts of the rollout under way, told now and then."""
     dumped: str = ""
     """[path]"""
     initial_metrics: str = ""
@@ -59,6 +67,8 @@ class TrainerProfile:
     name: str
     entrypoints: tuple[str, ...] = ()
     """Patterns searched in a job's entry point or its driver's command line."""
+    own_actors: tuple[str, ...] = ()
+    """Class names (patterns, whole) that no other trainer has: they decide before the entry point does."""
     trainer_actors: tuple[str, ...] = ()
     """Class names (patterns, whole) of the actor that runs the training loop."""
     roles: dict[str, str] = field(default_factory=dict)
@@ -79,7 +89,11 @@ class TrainerProfile:
     config_keys: dict[str, str] = field(default_factory=dict)
     """Field of `RunConfig` → dotted key of the configuration the trainer prints."""
     reading_keys: dict[str, str] = field(default_factory=dict)
-    """`validation_batch_size`, `validation_samples_each`, `loggers` → dotted key of the same configuration."""
+    """`validation_batch_size`, `validation_samples_each`, `validation_most_prompts`, `filters_prompts`, `loggers` →
+    dotted key of the same configuration."""
+    quantization_switches: tuple[str, ...] = ()
+    """Dotted keys of the same configuration that turn quantization on: where one is on, training quantizes; where all
+    that are there are off, it does not; where none is there, nobody says."""
     config_marker: str = ""
     """A top-level key of that configuration: tells it from other printed dicts."""
     file_log_path_variable: str = ""
@@ -117,23 +131,39 @@ def profiles_directory() -> Path:
     return config_directory() / "trainers"
 
 
+def own_profiles_directory() -> Path:
+    """The folder of a team's own profiles, beside its settings; it need not be there."""
+    return user_config_path().with_name("trainers")
+
+
+def profile_paths() -> dict[str, Path]:
+    """Every profile by its name: a team's own first, and in place of one that ships under the same name."""
+    own = {path.stem: path for path in sorted(own_profiles_directory().glob("*.yaml"))}
+    ships = {path.stem: path for path in sorted(profiles_directory().glob("*.yaml"))}
+    return {**own, **{name: path for name, path in ships.items() if name not in own}}
+
+
 def profile_names() -> tuple[str, ...]:
-    """Every profile that ships."""
-    return tuple(sorted(path.stem for path in profiles_directory().glob("*.yaml")))
+    """Every profile, a team's own first."""
+    return tuple(profile_paths())
+
+
+def load_profile(name: str) -> TrainerProfile:
+    """The profile `name`. Raises `UnknownTrainer`, `UnknownKey`, `BadConfig`."""
+    paths = profile_paths()
+    if name not in paths:
+        raise UnknownTrainer(f"no trainer profile `{name}`", "there are: " + ", ".join(paths))
+    return _read_once(paths[name])
 
 
 @cache
-def load_profile(name: str) -> TrainerProfile:
-    """The profile `name`. Raises `UnknownTrainer`, `UnknownKey`, `BadConfig`."""
-    path = profiles_directory() / f"{name}.yaml"
-    if name not in profile_names():
-        raise UnknownTrainer(f"no trainer profile `{name}`", "there are: " + ", ".join(profile_names()))
+def _read_once(path: Path) -> TrainerProfile:
     return read_profile(path)
 
 
 def read_profile(path: Path) -> TrainerProfile:
     """The profile in a YAML file, checked: keys, types and patterns."""
-    document = load_yaml(path)
+    document = _document(path)
     console = document.get("console")
     if isinstance(console, dict):
         build(ConsolePatterns, console, f"{path}: console")
@@ -146,10 +176,30 @@ def read_profile(path: Path) -> TrainerProfile:
     return profile
 
 
+def _document(path: Path) -> dict[str, Any]:
+    """A profile's YAML over that of the profile it `extends`: mappings are merged, all else is replaced."""
+    document = load_yaml(path)
+    base = document.pop("extends", None)
+    if base is None:
+        return document
+    other = profiles_directory() / f"{base}.yaml"
+    if base == path.stem or not other.is_file():
+        raise BadConfig(f"{path}: it extends `{base}`, and there is no such profile in {other.parent}")
+    merged = _document(other)
+    for name, value in document.items():
+        old = merged.get(name)
+        merged[name] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
 def match_profile(actor_class_names: Iterable[str], entrypoint: str) -> TrainerProfile:
-    """The profile whose entry point fits; else the one that knows most of the actors; else `verl`."""
+    """The profile one of whose own actors lives; else the one whose entry point fits; else the one that knows most of
+    the actors; else `verl`."""
     names = set(actor_class_names)
     profiles = [load_profile(name) for name in profile_names()]
+    for profile in profiles:
+        if any(re.fullmatch(pattern, name) for pattern in profile.own_actors for name in names):
+            return profile
     for profile in profiles:
         if any(re.search(pattern, entrypoint) for pattern in profile.entrypoints):
             return profile
@@ -164,7 +214,10 @@ def match_profile(actor_class_names: Iterable[str], entrypoint: str) -> TrainerP
 def _patterns(document: dict[str, Any]) -> list[str]:
     """Every regular expression of a profile's document."""
     console = document.get("console") or {}
-    lists = [document.get(key) or () for key in ("entrypoints", "trainer_actors", "score_metrics", "moving_calls")]
+    lists = [
+        document.get(key) or ()
+        for key in ("entrypoints", "own_actors", "trainer_actors", "score_metrics", "moving_calls")
+    ]
     maps = [document.get(key) or {} for key in ("roles", "child_roles")]
     named = [value for value in console.values() if isinstance(value, str)]
     return [str(item) for item in itertools.chain(named, console.get("notices") or (), *lists, *maps)]

@@ -10,18 +10,23 @@ from pathlib import Path
 from monitor.engine.engine import Attachment
 from monitor.model.reading import SourceError
 from monitor.settings import Settings
+from monitor.sources import proc
 from monitor.sources.ray_api import RayApi
 from monitor.sources.ray_discovery import RayCluster, SeveralRays, find_cluster, find_clusters
-from monitor.sources.run_locator import locate
+from monitor.sources.run_locator import NoRun, locate
 
 RETRY_SECONDS = 1.0
 
 
-def attach(settings: Settings, address: str | None, run_directory: Path | None, log: Path | None) -> Attachment:
+def attach(
+    settings: Settings, address: str | None, run_directory: Path | None, log: Path | None, below: int | None = None
+) -> Attachment:
     """The live run, once. Of several Rays on this machine (a rerun has one of its own) the one that trains.
 
-    Raises a `SourceError` that says what is missing.
+    `below`: only a run whose driver descends from this process. Raises a `SourceError` that says what is missing.
     """
+    if below is not None:
+        return _below(settings, below, address, run_directory, log)
     try:
         cluster = find_cluster(address)
     except SeveralRays as several:
@@ -47,6 +52,19 @@ def _the_one_that_trains(
     return found[0]
 
 
+def _below(
+    settings: Settings, pid: int, address: str | None, run_directory: Path | None, log: Path | None
+) -> Attachment:
+    """The run whose driver descends from `pid`, in whichever Ray it lives."""
+    below = set(proc.descendants(pid, proc.parents()))
+    for cluster in [find_cluster(address)] if address else find_clusters():
+        with contextlib.suppress(SourceError):
+            found = attach_to(cluster, settings, run_directory, log)
+            if found.location.driver_pid in below:
+                return found
+    raise NoRun(f"no training has its driver below process {pid} yet")
+
+
 def attach_patiently(
     settings: Settings,
     address: str | None,
@@ -56,12 +74,13 @@ def attach_patiently(
     patience_seconds: float,
     stopped: Callable[[], bool],
     sleep: Callable[[float], None] = time.sleep,
+    below: int | None = None,
 ) -> Attachment | None:
     """The live run, tried again until `patience_seconds` have passed; None where `stopped` says so meanwhile."""
     deadline = time.monotonic() + patience_seconds
     while not stopped():
         try:
-            return attach(settings, address, run_directory, log)
+            return attach(settings, address, run_directory, log, below)
         except SourceError:
             if time.monotonic() >= deadline:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -9,17 +10,38 @@ from monitor.engine.engine import Tick
 from monitor.model.fact import Fact, FactKind
 from monitor.report.clean_text import clean
 
+REMEMBERED = 1000
+"""Lines; a phase comes back a step later under another number."""
+
 
 def clock_text(at: float) -> str:
     """Local time of day."""
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
-def lines_of(tick: Tick) -> Iterator[str]:
+class Said:
+    """What was said lately: console, file logger and hooks tell of the same thing, and it is said once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, None] = {}
+
+    def again(self, text: str) -> bool:
+        """True where `text` was said before."""
+        # Two clocks differ in the tenths of what a phase took.
+        key = re.sub(r" after [\d.]+ s$", "", text)
+        if key in self._texts:
+            return True
+        self._texts[key] = None
+        if len(self._texts) > REMEMBERED:
+            del self._texts[next(iter(self._texts))]
+        return False
+
+
+def lines_of(tick: Tick, said: Said) -> Iterator[str]:
     """What a tick brought, one line each; samples and calls are left to the screen."""
     for fact in tick.facts:
         text = fact_text(fact)
-        if text:
+        if text and not said.again(text):
             yield f"{clock_text(fact.at)} {clean(text)}"
     now = clock_text(time.time())
     for finding in tick.raised:
@@ -36,7 +58,7 @@ def fact_text(fact: Fact) -> str:
     if fact.kind is FactKind.PHASE_END:
         return f"step {fact.step} {fact.phase} ended after {data.get('seconds') or 0:.1f} s"
     if fact.kind is FactKind.SCORE:
-        return f"step {fact.step} {data.get('metric')} {data.get('value')}"
+        return f"step {fact.step} {data.get('metric')} {float(data.get('value') or 0.0):.6g}"
     if fact.kind is FactKind.CHECKPOINT and data.get("complete"):
         return f"step {fact.step} checkpoint complete in {data.get('path')}"
     if fact.kind is FactKind.DUMP:

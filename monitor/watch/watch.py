@@ -20,7 +20,7 @@ from monitor.model.errors import ExitCode
 from monitor.report.verdict_json import exit_code, finding_document, verdict_document
 from monitor.settings import Settings
 from monitor.watch.attach import attach_patiently
-from monitor.watch.lines import lines_of
+from monitor.watch.lines import Said, lines_of
 from monitor.watch.on_finding import FindingCommand
 
 LAST_WORDS_SECONDS = 3.0
@@ -38,6 +38,8 @@ class WatchOptions:
     forever: bool = False
     quiet: bool = False
     on_finding: str | None = None
+    below: int | None = None
+    """Only a run whose driver descends from this process."""
 
 
 class Watch:
@@ -68,6 +70,7 @@ class Watch:
                 patience_seconds=patience,
                 stopped=self._stop.is_set,
                 sleep=self._wait,
+                below=self._options.below,
             )
             if attached is None:
                 break
@@ -98,11 +101,12 @@ class Watch:
 
     def _loop(self, engine: Engine) -> None:
         gone_at: float | None = None
+        said = Said()
         while not self._stop.is_set():
             began = time.monotonic()
             tick = engine.tick()
             if not self._options.quiet:
-                for line in lines_of(tick):
+                for line in lines_of(tick, said):
                     self._say(line)
             self._tell(engine, tick.raised, "new")
             self._tell(engine, tick.withdrawn, "withdrawn")

@@ -56,3 +56,30 @@ def test_roles_are_of_whole_class_names() -> None:
     assert profile.role_of("MyTaskRunnerHelperThing2") == "other"
     assert profile.child_role_of("VLLM::EngineCore") == "rollout"
     assert profile.is_trainer_actor("TaskRunnerV1") and not profile.is_trainer_actor("NoTaskRunner")
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a team's own profiles."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    folder = tmp_path / "laststep" / "trainers"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_forks_profile_says_only_what_differs(team: Path) -> None:
+    (team / "our_fork.yaml").write_text("extends: verl\nconsole:\n  save_begin: '^saving (?P<step>\\d+)'\n")
+    ours, verl = load_profile("our_fork"), load_profile("verl")
+    assert ours.console.save_begin == r"^saving (?P<step>\d+)" and ours.console.step == verl.console.step
+    assert ours.roles == verl.roles
+
+
+def test_a_teams_profile_goes_before_those_that_ship(team: Path) -> None:
+    (team / "our_fork.yaml").write_text("extends: verl\n")
+    assert match_profile(("TaskRunner",), "python -m verl.trainer.main_ppo").name == "our_fork"
+
+
+def test_a_profile_that_extends_nothing_there_is_is_refused(team: Path) -> None:
+    (team / "lost.yaml").write_text("extends: verll\n")
+    with pytest.raises(BadConfig, match="it extends `verll`"):
+        load_profile("lost")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from trainer_hooks.frameworks import demo, on_import
+from trainer_hooks.frameworks import demo, on_import, verl_names
 
 
 def install() -> None:
     """Wrap every known trainer's functions, now or when their modules are imported."""
     on_import.install(demo.wraps())
+    on_import.install(verl_names.wraps())

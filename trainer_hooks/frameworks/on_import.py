@@ -55,7 +55,7 @@ def wrap_module(module: ModuleType) -> None:
             recorder.get().failed(f"wrap {wrap.name}", error)
             there = False
         names = _wrapped if there else _not_found
-        if wrap.name not in names:
+        if wrap.name not in names and (there or not wrap.some_versions):
             names.append(wrap.name)
     recorder.get().process(hooks=list(_wrapped), not_found=list(_not_found))
 

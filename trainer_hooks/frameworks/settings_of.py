@@ -41,6 +41,10 @@ def lookup(config: Any, key: str) -> Any:
 def run_config(config: Any) -> dict[str, Any]:
     """What of `FIELDS` the configuration says, in plain values."""
     known = {field: plain(lookup(config, key)) for field, key in FIELDS.items()}
+    files = known.get("validation_file")
+    if isinstance(files, list):
+        # verl takes one file or several; of several none is the validation set.
+        known["validation_file"] = files[0] if len(files) == 1 else None
     return {field: value for field, value in known.items() if value is not None}
 
 

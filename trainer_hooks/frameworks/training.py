@@ -20,8 +20,9 @@ from trainer_hooks.frameworks import settings_of
 from trainer_hooks.frameworks.wrapping import Call
 
 TESTING = "testing"
-WHOLE_STEP = "step"
-"""The timer around a whole step: no phase."""
+SAVE = "save_checkpoint"
+NO_PHASES = frozenset({"step", "start_profile", "stop_profile"})
+"""Timers around a whole step or a profiler: no phases."""
 TRAINS = frozenset({"update_actor"})
 """Phases that change the trainer's weights. That the engine took them is told by the call that sends them, not by a
 phase: the transfer may overlap with what follows."""
@@ -34,6 +35,8 @@ class Training:
     trainer: Any = None
     guard: FinalValidation | None = None
     phases: list[str] = field(default_factory=list)
+    fits: int = 0
+    """Calls of `fit` under way: a recipe's own may call the one it overrides."""
 
     @property
     def step(self) -> int | None:
@@ -55,17 +58,19 @@ def rows_expected(trainer: Any) -> int | None:
     return None
 
 
-def before_fit(call: Call) -> float:
+def before_fit(call: Call) -> float | None:
     """Training begins: its configuration, and a guard over its end."""
+    _training.fits += 1
+    if _training.fits > 1:
+        return None
     trainer = call.args[0]
-    total = getattr(trainer, "total_training_steps", None)
     config = getattr(trainer, "config", None)
     known = settings_of.run_config(config)
     frequency = known.get("test_freq")
     off = f"trainer.test_freq is {frequency}" if isinstance(frequency, int) and frequency <= 0 else ""
     _training.trainer = trainer
     _training.phases = []
-    _training.guard = FinalValidation(int(total) if isinstance(total, int) else known.get("total_steps"), off)
+    _training.guard = FinalValidation(_last_step(trainer, known), off)
     began = time.time()
     recorder.get().event(
         "run_config",
@@ -80,8 +85,20 @@ def before_fit(call: Call) -> float:
     return began
 
 
+def _last_step(trainer: Any, known: Mapping[str, Any]) -> int | None:
+    """The step whose validation is final; None where nothing is trained: then it is the step that is validated."""
+    config = getattr(trainer, "config", None)
+    if settings_of.lookup(config, "trainer.val_only") and known.get("validate_before_train", True):
+        return None
+    total = getattr(trainer, "total_training_steps", None)
+    return int(total) if isinstance(total, int) else known.get("total_steps")
+
+
 def after_fit(call: Call) -> None:
     """Training ended: the guard speaks."""
+    _training.fits -= 1
+    if _training.fits > 0:
+        return
     failed = type(call.error).__name__ if call.error is not None else ""
     guard = _training.guard
     if guard is not None:
@@ -91,18 +108,19 @@ def after_fit(call: Call) -> None:
     _training.trainer = None
 
 
-def before_phase(call: Call) -> float:
-    """A timer of the trainer begins: a phase, unless it times the whole step."""
+def before_phase(call: Call) -> float | None:
+    """A timer of the trainer begins: a phase, unless it times a whole step. Workers time things of their own."""
     phase = _phase_name(call)
-    if phase != WHOLE_STEP:
-        _begin(phase)
+    if _training.trainer is None or phase in NO_PHASES:
+        return None
+    _begin(phase)
     return time.monotonic()
 
 
 def after_phase(call: Call) -> None:
     """A timer ended."""
     phase = _phase_name(call)
-    if phase == WHOLE_STEP:
+    if call.state is None:
         return
     guard, step = _training.guard, _training.step
     if guard is not None and step is not None and call.error is None and phase in TRAINS:
@@ -155,6 +173,13 @@ def after_validate(call: Call) -> None:
         _end(TESTING, call)
 
 
+def before_metrics(call: Call) -> None:
+    """The validation under way has all its rows and makes metrics of them."""
+    rows = call.arguments().get("sample_uids")
+    if _training.guard is not None and rows is not None and _sized(rows):
+        _training.guard.rows_seen(len(rows))
+
+
 def after_dump(call: Call) -> None:
     """A validation's generations were written. (Training's are written by the same function, outside a validation.)"""
     if call.error is not None or TESTING not in _training.phases:
@@ -176,8 +201,18 @@ def _sized(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
+def before_checkpoint(call: Call) -> float | None:
+    """A checkpoint is about to be saved: a phase, where no timer has begun it."""
+    if _training.trainer is None or SAVE in _training.phases:
+        return None
+    _begin(SAVE)
+    return time.monotonic()
+
+
 def after_checkpoint(call: Call) -> None:
     """A checkpoint was saved; complete where the marker, written last, names it."""
+    if call.state is not None:
+        _end(SAVE, call)
     if call.error is not None:
         return
     step = _training.step

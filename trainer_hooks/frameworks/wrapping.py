@@ -56,6 +56,8 @@ class Wrap:
     after: After | None = None
     context_manager: bool = False
     """The function returns a context manager: observe the body of the `with`, not the call."""
+    some_versions: bool = False
+    """Only some versions of the trainer have it: nobody misses it where it is not there."""
 
     @property
     def name(self) -> str:
@@ -69,6 +71,11 @@ def apply(wrap: Wrap, module: ModuleType) -> bool:
     *parents, name = wrap.path.split(".")
     for parent in parents:
         owner = getattr(owner, parent, None)
+    return apply_to(owner, name, wrap)
+
+
+def apply_to(owner: Any, name: str, wrap: Wrap) -> bool:
+    """The same for a name of a class or module at hand."""
     original = inspect.getattr_static(owner, name, None) if owner is not None else None
     function = original.__func__ if isinstance(original, (staticmethod, classmethod)) else original
     if not callable(function) or inspect.isclass(function):

@@ -1,0 +1,1 @@
+"""Runs to try laststep on."""

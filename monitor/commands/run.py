@@ -1,0 +1,112 @@
+"""`laststep run -- CMD…`: a training command as our descendant, with the hooks in and a watch on it.
+
+The exit code is the command's. Only where it returned 0 and the run's final score doesn't stand is it 12.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from collections.abc import Iterable
+
+from monitor.commands.attaching import say
+from monitor.model.errors import ExitCode, LaststepError
+from monitor.model.run import RunState
+from monitor.model.score import Score, Standing
+
+WATCH_SECONDS = 30.0
+"""How long the watch is given, after the command's end, to read what was written last."""
+STARTING_SECONDS = 5.0
+"""The same where the command started no training that could be watched."""
+AGAINST = frozenset({Standing.NOT_QUANTIZED, Standing.STALE_WEIGHTS, Standing.PARTIAL, Standing.NOT_FINAL})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The words of `run`."""
+    parser.add_argument("--no-hooks", action="store_true", help="start the command without asking for the hooks")
+    parser.add_argument("--no-watch", action="store_true", help="start no watch: the final score is not judged")
+    parser.add_argument("--strict", action="store_true", help="a final score that is not proved doesn't stand either")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD…", help="the command and its arguments")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The command's exit code; 12 where it returned 0 and the final score doesn't stand."""
+    from monitor.watch.start import start_watch
+    from monitor.watch.supervisor import Supervisor
+
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    if not command:
+        raise LaststepError("`run` needs a command", "laststep run -- python3 -m verl.trainer.main_ppo …")
+    environment = training_environment(dict(os.environ), hooks=not arguments.no_hooks)
+    supervisor = Supervisor()
+    began = time.time()
+    supervisor.start(command, environment)
+    watch = None
+    if not arguments.no_watch:
+        watch = start_watch(["--wait", "inf", "--below", str(os.getpid())], environment)
+    code = supervisor.wait()
+    if watch is None:
+        return code
+    states = runs_of(supervisor.seen, began)
+    if not supervisor.wait_for(watch, WATCH_SECONDS if states else STARTING_SECONDS):
+        os.kill(watch, signal.SIGTERM)
+        supervisor.wait_for(watch, WATCH_SECONDS)
+    return judged(code, runs_of(supervisor.seen, began), strict=arguments.strict)
+
+
+def training_environment(given: dict[str, str], *, hooks: bool) -> dict[str, str]:
+    """The command's environment: where laststep is installed beside the trainer, `LASTSTEP` brings its hooks in."""
+    from monitor.paths import runtime_directory
+    from trainer_hooks import records
+
+    wanted = {
+        records.ENABLE_VARIABLE: "1" if hooks else "0",
+        records.DIRECTORY_VARIABLE: str(runtime_directory()),
+    }
+    return {**given, **wanted}
+
+
+def runs_of(pids: Iterable[int], began: float) -> list[tuple[RunState, list[Score]]]:
+    """Runs in the ledger that began since, and whose driver is one of `pids`."""
+    from monitor.ledger.store import Ledger
+    from monitor.paths import ledger_path
+
+    if not ledger_path().exists():
+        return []
+    known = set(pids)
+    with Ledger.open(read_only=True) as ledger:
+        states = [ledger.run(summary.name) for summary in ledger.runs() if summary.started_at >= began - 1.0]
+        return [(state, ledger.scores(state.name)) for state in states if state.config.driver_pid in known]
+
+
+def judged(code: int, runs: list[tuple[RunState, list[Score]]], *, strict: bool) -> int:
+    """The exit code, and one line on stderr for each run."""
+    if not runs:
+        say("laststep: no training of this command was seen, so nothing is said of its score")
+        return code
+    fails = False
+    for state, scores in runs:
+        stands, why = final_score(state, scores)
+        word = {True: "the final score stands", False: "the final score does not stand", None: "unproven"}[stands]
+        say(f"laststep: {state.name}: {word}: {why}")
+        fails = fails or stands is False or (strict and stands is None)
+    return int(ExitCode.SCORES_DO_NOT_STAND) if fails and code == 0 else code
+
+
+def final_score(state: RunState, scores: list[Score]) -> tuple[bool | None, str]:
+    """Whether the final score stands, and why; None: it is there, and not all of it is proved."""
+    from monitor.ledger.standings import judge_run
+
+    missing, reasons = judge_run(state, scores)
+    final = [score for score in scores if score.step == state.final_step]
+    if Standing.MISSING_FINAL in missing or (not final and state.final_step is not None):
+        return False, "; ".join(reasons) or f"there is none of the last step, {state.final_step}"
+    against = [score for score in final if AGAINST & set(score.standing)]
+    if against:
+        return False, "; ".join(against[0].reasons)
+    valid = next((score for score in final if score.standing == (Standing.VALID,)), None)
+    if valid is not None:
+        return True, f"{valid.metric} {valid.value:g} at step {valid.step}; {'; '.join(valid.reasons)}"
+    return None, "; ".join(final[0].reasons if final else reasons) or "the run's last step is not known"
