@@ -171,7 +171,8 @@ class _Fingerprints:
 
 def _fingerprints(request: EvaluationRequest) -> _Fingerprints:
     """Of checkpoint and start model, read from disk apart from the engine: as stored, and as the engine loads them."""
-    from quant.fingerprint import fingerprint, read_weights
+    from quant.checkpoint import read_weights
+    from quant.fingerprint import fingerprint
 
     weights = read_weights(request.checkpoint)
     checkpoint, checkpoint_stored = fingerprint(weights, dtype=request.dtype), fingerprint(weights)

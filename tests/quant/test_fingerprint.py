@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch")
 
 from quant import fingerprint as module
 from quant.errors import WeightsError
-from quant.fingerprint import fingerprint, fingerprint_checkpoint, read_weights
+from quant.checkpoint import read_weights
+from quant.fingerprint import fingerprint, fingerprint_checkpoint
 from quant.layers import apply_recipe
 from quant.recipe import Recipe
 from tests.quant.tiny import TinyModel
