@@ -17,7 +17,7 @@ class QuantError(ValueError):
 class FormatError(QuantError):
     """A tensor, format or scale rule that can't be quantized as asked."""
 
-    HELP_TEXT = "format `mxfp4` with a float32, bfloat16 or float16 tensor is built"
+    HELP_TEXT = "formats `mxfp4` and `nvfp4` take float32, bfloat16 and float16 tensors"
 
 
 class RecipeError(QuantError):
