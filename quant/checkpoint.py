@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from quant.errors import WeightsError
+from quant.fingerprint import EMBEDDINGS, HEAD, tied_heads
 
 NAMED_TENSORS = 3
 """How many tensors a sentence names before it counts the rest."""
 
-EMBEDDINGS, HEAD = "embed_tokens.weight", "lm_head.weight"
 _SHARD_NAME = re.compile(r"model_world_size_(\d+)_rank_(\d+)\.pt")
 _FOLDERS = ("", "actor")
 _HUGGING_FACE_FOLDERS = ("", "huggingface", "actor/huggingface")
@@ -109,7 +109,7 @@ def _read_safetensors(files: Iterable[Path]) -> dict[str, Any]:
     loaded: dict[str, Any] = {}
     for file in files:
         with _open_safetensors(file) as opened:
-            loaded.update({name: opened.get_tensor(name) for name in opened.keys()})
+            loaded.update({name: opened.get_tensor(name) for name in list(opened.keys())})
     if not loaded:
         raise WeightsError("the checkpoint's safetensors hold no weights")
     return loaded
@@ -141,7 +141,7 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for file in files:
         with _open_safetensors(file) as opened:
-            shapes.update({name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()})
+            shapes.update({name: tuple(opened.get_slice(name).get_shape()) for name in list(opened.keys())})
     return shapes
 
 
@@ -149,7 +149,9 @@ def refuse_adapters(names: Iterable[str]) -> None:
     """Raises `WeightsError` where tensors of a LoRA adapter lie beside the weights that it changes."""
     adapters = [name for name in names if any(word in name for word in _ADAPTER_WORDS)]
     if adapters:
-        raise WeightsError(f"the checkpoint holds a LoRA adapter that isn't merged: {_some(adapters)}", "merge it first")
+        raise WeightsError(
+            f"the checkpoint holds a LoRA adapter that isn't merged: {_some(adapters)}", "merge it first"
+        )
 
 
 def check_whole(
@@ -171,21 +173,18 @@ def check_whole(
             raise WeightsError(f"{name} is {found[name]} in the checkpoint, {shape} in the model's config.json")
 
 
-def untied(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """Weights of a model whose head is its embeddings, without the head.
+def check_tied(weights: Mapping[str, Any]) -> None:
+    """Raises `WeightsError` where the head of a model with tied embeddings differs from them.
 
-    Raises `WeightsError` where the two differ: such a checkpoint is of a model whose embeddings aren't tied.
+    Such a checkpoint is of a model whose embeddings weren't tied in training.
     """
-    import torch
-
     heads = [name for name in weights if name.endswith(HEAD)]
     embeddings = [name for name in weights if name.endswith(EMBEDDINGS)]
-    if heads and embeddings and not torch.equal(weights[heads[0]], weights[embeddings[0]]):
+    if heads and embeddings and not tied_heads(weights):
         raise WeightsError(
             f"config.json says that embeddings are tied, but {heads[0]} differs from {embeddings[0]}",
             "set tie_word_embeddings to false, or drop the head that training didn't use",
         )
-    return {name: value for name, value in weights.items() if name not in heads}
 
 
 def _some(names: list[str]) -> str:

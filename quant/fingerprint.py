@@ -1,9 +1,9 @@
 """Fingerprints of weights: equal exactly where every name, shape, type and bit is equal.
 
-Covers state dicts in memory, parts of tensors, and what adds up from shards: a fingerprint is two sums modulo 2**64 over
-the 8-byte words of every tensor, each word mixed with its place in the whole tensor and with a salt of the tensor's
-name, type and shape. So it doesn't matter who holds which rows, and permuted rows or swapped tensors differ. It finds
-accidents; it is no cryptographic hash. Reading checkpoints from disk: `quant.checkpoint`.
+Covers state dicts in memory, parts of tensors, and what adds up from shards: a fingerprint is two sums modulo 2**64
+over the 8-byte words of every tensor, each word mixed with its place in the whole tensor and with a salt of the
+tensor's name, type and shape. So it doesn't matter who holds which rows, and permuted rows or swapped tensors differ.
+It finds accidents; it is no cryptographic hash. Reading checkpoints from disk: `quant.checkpoint`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ PARALLEL_BYTES = 64 << 20
 
 CHUNK_WORDS = 1 << 16
 """Words mixed at a time: half a megabyte, which stays in a core's cache."""
+
+EMBEDDINGS, HEAD = "embed_tokens.weight", "lm_head.weight"
+"""How the names of embeddings and output head end."""
 
 WORD_BYTES = 8
 _MODULUS = 1 << 64
@@ -64,16 +67,19 @@ def fingerprint(state_dict: Mapping[str, Any], *, dtype: str | None = None) -> s
     """32 hexadecimal characters, whatever the order of the entries and the device of the tensors.
 
     With `dtype`, floating-point tensors count as what they become in that type: the fingerprint of a float32 checkpoint
-    as bfloat16 is that of the model which loaded it as bfloat16. Entries that are no tensors don't count.
+    as bfloat16 is that of the model which loaded it as bfloat16. Entries that are no tensors don't count, nor does an
+    output head that is the embeddings: some who hold such a model name it twice, some once.
     """
     return total(tensor_sums(state_dict, dtype=dtype).values()).hex()
 
 
 def tensor_sums(state_dict: Mapping[str, Any], *, dtype: str | None = None) -> dict[str, Sums]:
-    """The sums of each tensor, by name."""
+    """The sums of each tensor that counts, by name."""
     import torch
 
     tensors = {name: value.detach() for name, value in state_dict.items() if isinstance(value, torch.Tensor)}
+    for name in tied_heads(tensors):
+        del tensors[name]
     wanted = _dtype(dtype)
 
     def one(name: str) -> Sums:
@@ -87,9 +93,16 @@ def tensor_sums(state_dict: Mapping[str, Any], *, dtype: str | None = None) -> d
     return {name: one(name) for name in tensors}
 
 
-def sums(
-    name: str, tensor: Any, *, shape: Sequence[int] | None = None, offsets: Sequence[int] | None = None
-) -> Sums:
+def tied_heads(tensors: Mapping[str, Any]) -> list[str]:
+    """Names of output heads that are the embeddings, bit for bit."""
+    import torch
+
+    embeddings = [tensor for name, tensor in tensors.items() if name.endswith(EMBEDDINGS)]
+    heads = [name for name in tensors if name.endswith(HEAD)]
+    return [name for name in heads if any(torch.equal(tensors[name], embedding) for embedding in embeddings)]
+
+
+def sums(name: str, tensor: Any, *, shape: Sequence[int] | None = None, offsets: Sequence[int] | None = None) -> Sums:
     """Of one tensor, or of the part of it that begins at `offsets` where `shape` is the whole's.
 
     The part with offsets of 0 carries the name itself, so that an empty tensor counts too. Raises `WeightsError` for a

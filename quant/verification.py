@@ -41,7 +41,11 @@ def refusals(
         if broken:
             return broken
         quantization = quantization_refusals(attestation, recipe)
-        return (*quantization, *_weights_refusals(attestation, checkpoint_fingerprint, start_fingerprint))
+        found = [*quantization, *_weights_refusals(attestation, checkpoint_fingerprint, start_fingerprint)]
+        for number, segment in enumerate(attestation.get("segments", ()), 1):
+            asked = {"checkpoint_fingerprint": checkpoint_fingerprint, "start_fingerprint": start_fingerprint}
+            found += [f"segment {number}: {reason}" for reason in refusals(segment, recipe=recipe, **asked)]
+        return tuple(found)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         return (f"the attestation is malformed: {type(error).__name__} at {error}",)
 
@@ -98,6 +102,10 @@ def _surroundings_refusals(attestation: Mapping[str, Any]) -> list[str]:
         short = [name for name, layer in counted.items() if layer["rows"] < tokens]
         if short:
             reasons.append(f"fewer rows were multiplied than the {tokens} tokens computed: {_names(short)}")
+    usual = sorted(layer["rows"] for layer in counted.values())[len(counted) // 2] if counted else 0
+    other = [name for name, layer in counted.items() if layer["rows"] > usual]
+    if other:
+        reasons.append(f"more rows were multiplied than in the other layers: {_names(other)}")
     resident = attestation.get("resident_begin"), attestation.get("resident_end")
     if resident[0] != resident[1]:
         reasons.append("the rounded weights changed during the evaluation")

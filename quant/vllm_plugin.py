@@ -7,16 +7,13 @@ else; it imports vLLM only inside the function, and a failure raises: an engine 
 
 from __future__ import annotations
 
-METHODS = {"laststep_mxfp4": "mxfp4", "laststep_nvfp4": "nvfp4"}
-"""vLLM's name of the quantization, and the format."""
-
 
 def register() -> None:
     """Registers both, once for each process; vLLM may call it again."""
     from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS, register_quantization_config
 
-    from quant.vllm.config import config_class
+    from quant.vllm.config import CONFIGS
 
-    for method, fmt in METHODS.items():
-        if method not in QUANTIZATION_METHODS:
-            register_quantization_config(method)(config_class(method, fmt))
+    for config in CONFIGS:
+        if config.method not in QUANTIZATION_METHODS:
+            register_quantization_config(config.method)(config)

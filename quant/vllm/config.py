@@ -98,9 +98,19 @@ class LaststepConfig(QuantizationConfig):
         return [f"{stem}{dot}{each}" for each in self.packed_modules_mapping.get(last, [last])]
 
 
-def config_class(method: str, fmt: str) -> type[LaststepConfig]:
-    """The config of vLLM's quantization `method`."""
-    return type(f"Laststep{fmt.capitalize()}Config", (LaststepConfig,), {"method": method, "fmt": fmt})
+class LaststepMxfp4Config(LaststepConfig):
+    """`laststep_mxfp4`. A class of this module, so that vLLM can send it to its other processes."""
+
+    method, fmt = "laststep_mxfp4", "mxfp4"
+
+
+class LaststepNvfp4Config(LaststepConfig):
+    """`laststep_nvfp4`."""
+
+    method, fmt = "laststep_nvfp4", "nvfp4"
+
+
+CONFIGS = (LaststepMxfp4Config, LaststepNvfp4Config)
 
 
 class LaststepLinearMethod(LinearMethodBase):

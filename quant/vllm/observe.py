@@ -13,7 +13,7 @@ import torch
 from vllm.model_executor.layers.linear import LinearBase, UnquantizedLinearMethod
 from vllm.model_executor.layers.vocab_parallel_embedding import VocabParallelEmbedding
 
-from quant.fingerprint import Sums, sums
+from quant.fingerprint import Sums, sums, tied_heads
 from quant.formats import mxfp4
 from quant.probe import Arithmetic, Probe, Product, probe_product
 from quant.recipe import Recipe
@@ -77,7 +77,10 @@ def weight_sums(model: Any, *, resident: bool) -> dict[str, Sums]:
             weight = multiplied(layer)
             found.update({f"{part.name}.weight": part.sums(weight) for part in parts_of(model, name, layer)})
     modules = dict(model.named_modules())
+    twice = tied_heads(dict(model.named_parameters()))
     for name, parameter in model.named_parameters():
+        if name in twice:
+            continue
         owner_name, _, suffix = name.rpartition(".")
         owner = modules[owner_name]
         if isinstance(owner, LinearBase):
