@@ -146,7 +146,7 @@ class VllmModel:
         output = answer.outputs[0]
         chosen = [places[token].logprob for token, places in zip(output.token_ids, output.logprobs)]
         return Generation(
-            output=output.text,
+            output=self._tokenizer.decode(output.token_ids, skip_special_tokens=True),
             log_probability=float(sum(chosen)),
             tokens=len(output.token_ids),
             prompt=self._tokenizer.decode(answer.prompt_token_ids),

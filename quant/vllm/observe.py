@@ -134,7 +134,7 @@ def probe(layer: Any, said: Arithmetic, columns: range) -> Probe:
     except (RuntimeError, ValueError, AssertionError, NotImplementedError):
         return Probe(False, False, False)
     finally:
-        if before is not None:
+        if counters is not None:
             counters.copy_(before)
 
 

@@ -95,7 +95,7 @@ class Engine:
 
 
 def synced(engine: Engine, laboratory: Path) -> dict[str, Any]:
-    """Evaluations of the first weights, of the second, of the first again, and the weights' identity to the trainer's."""
+    """Evaluations of the first weights, the second, the first again; and whether the weights are the trainer's."""
     first = engine.attested()
     engine.sync(laboratory / "second")
     second = engine.attested()
