@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quant import check_format
+from quant import BLOCK_SIZES, FORMATS, check_format
 from quant.errors import FormatError, RecipeError
 
-SCALE_RULES = ("even", "floor", "rceil", "ceil")
 DTYPES = ("float32", "bfloat16", "float16")
-MXFP4_BLOCK_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,14 @@ class Recipe:
     name: str
     format: str = "mxfp4"
     scale_rule: str = "even"
-    block_size: int = MXFP4_BLOCK_SIZE
+    block_size: int = 0
+    """The format's own; 0 stands for it, and is never kept."""
     quantize_weights: bool = True
     quantize_activations: bool = True
     exclude: tuple[str, ...] = ("lm_head",)
     """Linear layers left alone: each a part of the dotted name (`lm_head`), or a pattern of all of it (`*.mlp.*`)."""
+    include: tuple[str, ...] = ()
+    """Where there are any, only linear layers that one of these names; `exclude` goes before."""
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -40,8 +41,10 @@ class Recipe:
             check_format(self.format)
         except FormatError as error:
             raise RecipeError(f"recipe `{self.name}`: {error}", error.HELP_TEXT) from error
-        self._expect("scale_rule", self.scale_rule, SCALE_RULES)
-        self._expect("block_size", self.block_size, (MXFP4_BLOCK_SIZE,))
+        if self.block_size == 0 and type(self.block_size) is int:
+            object.__setattr__(self, "block_size", BLOCK_SIZES[self.format])
+        self._expect("scale_rule", self.scale_rule, FORMATS[self.format])
+        self._expect("block_size", self.block_size, (BLOCK_SIZES[self.format],))
         self._expect("dtype", self.dtype, DTYPES)
         if not (self.quantize_weights or self.quantize_activations):
             raise RecipeError(f"recipe `{self.name}` quantizes neither weights nor activations", "turn one of them on")
@@ -57,13 +60,14 @@ class Recipe:
         return f"W{4 if self.quantize_weights else 16}A{4 if self.quantize_activations else 16}"
 
     def excludes(self, layer: str) -> bool:
-        """Whether the linear layer of this dotted name is left alone."""
-        parts = layer.split(".")
-        return any(pattern in parts or fnmatch.fnmatchcase(layer, pattern) for pattern in self.exclude)
+        """Whether the linear layer of this dotted name is left alone: by `exclude`, or since `include` names others."""
+        return _names(self.exclude, layer) or bool(self.include and not _names(self.include, layer))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` gives an equal recipe."""
-        return {**dataclasses.asdict(self), "exclude": list(self.exclude)}
+        """Plain JSON values; `from_dict` gives an equal recipe. Without `include` there is no such key."""
+        include = {"include": list(self.include)} if self.include else {}
+        rest = {key: value for key, value in dataclasses.asdict(self).items() if key != "include"}
+        return {**rest, "exclude": list(self.exclude), **include}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Recipe:
@@ -79,11 +83,17 @@ class Recipe:
         return cls(**{key: _checked(key, value) for key, value in document.items()})
 
 
+def _names(patterns: tuple[str, ...], layer: str) -> bool:
+    """Whether one of them is a part of the dotted name, or a pattern of all of it."""
+    parts = layer.split(".")
+    return any(pattern in parts or fnmatch.fnmatchcase(layer, pattern) for pattern in patterns)
+
+
 def _checked(key: str, value: Any) -> Any:
     """The value in the field's own type. A YAML `on` for a number, or a number for a name, is refused."""
-    if key == "exclude":
+    if key in ("exclude", "include"):
         if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
-            raise RecipeError("recipe: exclude is not a list of names", "exclude: [lm_head]")
+            raise RecipeError(f"recipe: {key} is not a list of names", f"{key}: [lm_head]")
         return tuple(value)
     kind: type = {"block_size": int, "quantize_weights": bool, "quantize_activations": bool}.get(key, str)
     if type(value) is not kind:
