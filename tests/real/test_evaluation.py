@@ -15,7 +15,7 @@ from quant.errors import WeightsError
 from quant.evaluation import hugging_face
 from tests.real.conftest import run_child
 
-pytestmark = [pytest.mark.real_vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real_vllm, pytest.mark.timeout(1800)]
 
 REWARD = """
 def digits(data_source, solution_str, ground_truth, extra_info=None):
@@ -128,7 +128,7 @@ def test_tied_embeddings_are_a_whole_model_and_an_own_head_beside_them_is_none(t
     assert "lm_head.weight" not in weights
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"] * 2
     save_file(weights, tmp_path / "tied" / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(WeightsError, match="says that embeddings are tied, but lm_head.weight differs"):
+    with pytest.raises(WeightsError, match="says that embeddings are tied, but lm_head"):
         hugging_face.check(tmp_path / "tied")
 
 

@@ -12,7 +12,7 @@ from quant.fingerprint import fingerprint_checkpoint
 from quant.verification import refusals
 from tests.real import reference
 
-pytestmark = [pytest.mark.real_vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real_vllm, pytest.mark.timeout(1800)]
 
 Play = Callable[[str], dict[str, Any]]
 LINEARS = 16
