@@ -26,6 +26,12 @@ class RecipeError(QuantError):
     HELP_TEXT = "see configs/quant for the recipes there are"
 
 
+class NoiseError(QuantError):
+    """A noise schedule that is unknown, malformed, or can't be applied to the model."""
+
+    HELP_TEXT = "see configs/noise for the form"
+
+
 class WeightsError(QuantError):
     """Weights that are missing, cut, or not what they were said to be."""
 

@@ -4,8 +4,8 @@ Covers the rounding and counting of the two operands, and the autograd function.
 (`quant.layers`).
 
 What did not round did not count: the counters rise in the very branch that rounds. In eager mode they are plain
-integers, which touch no tensor. In a compiled graph Python doesn't run, so there they are an int64 tensor that the graph
-itself adds to. A counter read is the sum of both.
+integers, which touch no tensor. In a compiled graph Python doesn't run, so there they are an int64 tensor that the
+graph itself adds to. A counter read is the sum of both.
 """
 
 from __future__ import annotations

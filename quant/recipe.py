@@ -6,14 +6,12 @@ Covers the record, its YAML and its checks. Imports no torch: a monitor reads re
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quant import BLOCK_SIZES, FORMATS, check_format
+from quant import BLOCK_SIZES, FORMATS, check_format, documents
 from quant.errors import FormatError, RecipeError
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -61,7 +59,8 @@ class Recipe:
 
     def excludes(self, layer: str) -> bool:
         """Whether the linear layer of this dotted name is left alone: by `exclude`, or since `include` names others."""
-        return _names(self.exclude, layer) or bool(self.include and not _names(self.include, layer))
+        left_out = bool(self.include) and not documents.names(self.include, layer)
+        return left_out or documents.names(self.exclude, layer)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` gives an equal recipe. Without `include` there is no such key."""
@@ -72,21 +71,8 @@ class Recipe:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Recipe:
         """Raises `RecipeError` for an unknown or missing key, or a value of the wrong kind."""
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        for key in document:
-            if key not in fields:
-                near = difflib.get_close_matches(str(key), fields, n=1)
-                hint = f"did you mean `{near[0]}`?" if near else "known keys: " + ", ".join(fields)
-                raise RecipeError(f"recipe: unknown key `{key}`", hint)
-        if "name" not in document:
-            raise RecipeError("recipe: no `name`", "give it one, the file's own for example")
+        documents.check_keys(document, [field.name for field in dataclasses.fields(cls)], "recipe", RecipeError)
         return cls(**{key: _checked(key, value) for key, value in document.items()})
-
-
-def _names(patterns: tuple[str, ...], layer: str) -> bool:
-    """Whether one of them is a part of the dotted name, or a pattern of all of it."""
-    parts = layer.split(".")
-    return any(pattern in parts or fnmatch.fnmatchcase(layer, pattern) for pattern in patterns)
 
 
 def _checked(key: str, value: Any) -> Any:
@@ -101,37 +87,11 @@ def _checked(key: str, value: Any) -> Any:
     return value
 
 
-def recipe_directory() -> Path:
-    """The folder of the recipes that ship with laststep."""
-    return Path(__file__).resolve().parent.parent / "configs" / "quant"
-
-
 def known_recipes() -> tuple[str, ...]:
     """Names that `load_recipe` takes."""
-    return tuple(sorted(path.stem for path in recipe_directory().glob("*.yaml")))
+    return documents.shipped("quant")
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """The recipe of this name in configs/quant, or in a YAML file of one's own. Raises `RecipeError`."""
-    text = str(name_or_path)
-    is_path = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))
-    path = Path(text) if is_path else recipe_directory() / f"{text}.yaml"
-    if not is_path and text not in known_recipes():
-        near = difflib.get_close_matches(text, known_recipes(), n=1)
-        hint = f"did you mean `{near[0]}`?" if near else "recipes: " + ", ".join(known_recipes())
-        raise RecipeError(f"unknown recipe `{text}`", hint)
-    return Recipe.from_dict({"name": path.stem, **_read_yaml(path)})
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"can't read the recipe {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not YAML", "mend the file") from error
-    if not isinstance(document, dict):
-        raise RecipeError(f"{path}: expected keys and values", "see configs/quant for the form")
-    return document
+    return Recipe.from_dict(documents.load(name_or_path, "quant", "recipe", RecipeError))

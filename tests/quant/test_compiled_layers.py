@@ -1,4 +1,4 @@
-"""Quantized layers under `torch.compile`: eager mode's numbers, one graph, counters that live in it. Needs a compiler."""
+"""Quantized layers under `torch.compile`: eager mode's numbers, one graph, counters inside it. Needs a C++ compiler."""
 
 from __future__ import annotations
 
