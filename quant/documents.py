@@ -22,7 +22,7 @@ def shipped(folder: str) -> tuple[str, ...]:
 
 
 def load(name_or_path: str | Path, folder: str, kind: str, error: type[QuantError]) -> dict[str, Any]:
-    """The document of this name in configs/`folder`, or in a YAML file of one's own, named after the file by default."""
+    """The document of this name in configs/`folder`, or in a YAML file of one's own, whose name it then has."""
     text = str(name_or_path)
     is_path = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))
     if not is_path and text not in shipped(folder):
