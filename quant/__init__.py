@@ -9,21 +9,26 @@ from typing import Any
 
 from quant.errors import FormatError
 
-BUILT_FORMATS = ("mxfp4",)
-PLANNED_FORMATS = ("nvfp4",)
+FORMATS = {"mxfp4": ("even", "floor", "rceil", "ceil"), "nvfp4": ("even", "reciprocal")}
+"""The formats and the scale rules of each; `quant.formats` says what they do."""
+BLOCK_SIZES = {"mxfp4": 32, "nvfp4": 16}
 
 
 def check_format(name: str) -> None:
     """Raises `FormatError` unless the format is built."""
-    if name in PLANNED_FORMATS:
-        raise FormatError(f"format `{name}` is not built yet", "use `mxfp4`")
-    if name not in BUILT_FORMATS:
-        raise FormatError(f"unknown format `{name}`", "formats: " + ", ".join(BUILT_FORMATS))
+    if name not in FORMATS:
+        raise FormatError(f"unknown format `{name}`", "formats: " + ", ".join(FORMATS))
 
 
 def fake_quantize(x: Any, fmt: str, *, rule: str = "even", block_dim: int = -1, out: Any = None) -> Any:
-    """`x` rounded onto the grid of `fmt` and back, in `x`'s own type. No gradient passes. Raises `FormatError`."""
-    check_format(fmt)
-    from quant.formats import mxfp4
+    """`x` rounded onto the grid of `fmt` and back, in `x`'s own shape and type. No gradient passes.
 
-    return mxfp4.quantize_dequantize(x, rule=rule, block_dim=block_dim, out=out)
+    `x`: a float32, bfloat16 or float16 tensor of any shape, strides and device; an empty one stays empty. `fmt`:
+    `mxfp4` or `nvfp4`; `rule`: one of `FORMATS[fmt]`. Blocks run along `block_dim`, and a last block that is cut short
+    has a scale of its own. `out`: where to write, `x` itself allowed. Raises `FormatError` before any work.
+    """
+    check_format(fmt)
+    from quant.formats import mxfp4, nvfp4
+
+    quantize = mxfp4.quantize_dequantize if fmt == "mxfp4" else nvfp4.quantize_dequantize
+    return quantize(x, rule=rule, block_dim=block_dim, out=out)

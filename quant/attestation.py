@@ -81,10 +81,12 @@ def close(
     start_fingerprint: str | None = None,
     weights_step: int | None = None,
     stored: StoredFingerprints | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Call after the last sample: the attestation, as plain JSON values. It judges nothing and refuses nothing.
 
     The fingerprints given are of the weights in the type they were evaluated in, `stored` those in the files' type.
+    `facts`: whatever else the caller knows, under the document's own keys or others.
     """
     recipe = opening.recipe
     expected = expected_linears(model, recipe)
@@ -112,6 +114,7 @@ def close(
         "pid": os.getpid(),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+        **(facts or {}),
     }
     return {**document, "sha256": document_sha256(document)}
 
@@ -126,9 +129,10 @@ def _layer_entry(name: str, layer: Any, opening: Opening) -> dict[str, Any]:
         rule=recipe.scale_rule if recipe else "even",
         weights=recipe is not None and recipe.quantize_weights,
         activations=recipe is not None and recipe.quantize_activations,
+        fmt=recipe.format if recipe else mxfp4.NAME,
     )
     return {
-        "format": mxfp4.NAME if operands else None,
+        "format": getattr(operands, "format", mxfp4.NAME) if operands else None,
         "rule": operands.rule if operands else None,
         "dtype": str(layer.weight.dtype).removeprefix("torch."),
         "same_since_begin": operands is not None and opening.operands.get(name) is operands,

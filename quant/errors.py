@@ -17,13 +17,19 @@ class QuantError(ValueError):
 class FormatError(QuantError):
     """A tensor, format or scale rule that can't be quantized as asked."""
 
-    HELP_TEXT = "format `mxfp4` with a float32, bfloat16 or float16 tensor is built"
+    HELP_TEXT = "formats `mxfp4` and `nvfp4` take float32, bfloat16 and float16 tensors"
 
 
 class RecipeError(QuantError):
     """A recipe that is unknown, malformed, or doesn't fit the model."""
 
     HELP_TEXT = "see configs/quant for the recipes there are"
+
+
+class NoiseError(QuantError):
+    """A noise schedule that is unknown, malformed, or can't be applied to the model."""
+
+    HELP_TEXT = "see configs/noise for the form"
 
 
 class WeightsError(QuantError):

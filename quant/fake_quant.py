@@ -1,8 +1,11 @@
-"""A linear product of fake-quantized operands, with the straight-through gradient.
+"""A linear product of fake-quantized operands, with the straight-through gradient; eager and under `torch.compile`.
 
 Covers the rounding and counting of the two operands, and the autograd function. Does not cover putting it into a model
-(`quant.layers`). The counters are plain integers, raised in the very branch that rounds: they touch no tensor, so they
-change no number, and what did not round did not count. Eager mode only: inside a compiled graph Python doesn't run.
+(`quant.layers`).
+
+What did not round did not count: the counters rise in the very branch that rounds. In eager mode they are plain
+integers, which touch no tensor. In a compiled graph Python doesn't run, so there they are an int64 tensor that the
+graph itself adds to. A counter read is the sum of both.
 """
 
 from __future__ import annotations
@@ -10,39 +13,65 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.nn.functional import linear
 
-from quant.formats.mxfp4 import RULE_ADDENDS, check_rule, round_last_dim
+from quant import check_format
+from quant.formats import mxfp4, nvfp4
+from quant.rounding import rounded
+
+_CALLS, _WEIGHT_CALLS, _ACTIVATION_CALLS, _ACTIVATION_ROWS = range(4)
+
+
+def _counter(index: int, description: str) -> property:
+    """A counter of `Operands`: what eager mode and compiled graphs counted together."""
+
+    def read(operands: Operands) -> int:
+        return operands.eager_counts[index] + int(operands.compiled_counts[index])
+
+    def write(operands: Operands, value: int) -> None:
+        operands.eager_counts[index] = value - int(operands.compiled_counts[index])
+
+    return property(read, write, doc=description)
 
 
 class Operands:
-    """How one layer's operands are rounded, and how often that was done."""
+    """How one layer's operands are rounded, and how often that was done since this object was made."""
 
     __slots__ = (
-        "activation_calls",
-        "activation_rows",
         "activations",
-        "addend",
-        "calls",
+        "compiled_counts",
+        "eager_counts",
+        "format",
         "held_weight",
+        "rounding",
         "rule",
-        "weight_calls",
         "weights",
     )
 
-    def __init__(self, *, rule: str = "even", weights: bool = True, activations: bool = True) -> None:
-        check_rule(rule)
+    calls = _counter(_CALLS, "Products computed.")
+    weight_calls = _counter(_WEIGHT_CALLS, "Products whose weight was rounded.")
+    activation_calls = _counter(_ACTIVATION_CALLS, "Products whose activations were rounded.")
+    activation_rows = _counter(_ACTIVATION_ROWS, "Rows of activations rounded.")
+
+    def __init__(
+        self,
+        *,
+        format: str = mxfp4.NAME,
+        rule: str = "even",
+        weights: bool = True,
+        activations: bool = True,
+        device: Any = None,
+    ) -> None:
+        check_format(format)
+        (nvfp4 if format == nvfp4.NAME else mxfp4).check_rule(rule)
+        self.format = format
         self.rule = rule
-        self.addend = RULE_ADDENDS[rule]
+        self.rounding = (format, rule)
+        """What is computed; `format` and `rule` are what is said of it."""
         self.weights = weights
         self.activations = activations
-        self.calls = 0
-        """Products computed."""
-        self.weight_calls = 0
-        """Products whose weight was rounded."""
-        self.activation_calls = 0
-        """Products whose activations were rounded."""
-        self.activation_rows = 0
-        """Rows of activations rounded."""
+        self.eager_counts = [0, 0, 0, 0]
+        self.compiled_counts = torch.zeros(4, dtype=torch.int64, device=device)
         self.held_weight: Any = None
         """The rounded weight, while the weights are frozen (`quant.layers.frozen_weights`)."""
 
@@ -50,33 +79,39 @@ class Operands:
         """The weight to multiply with, counted if it was rounded."""
         if not self.weights:
             return weight
-        self.weight_calls += 1
+        self._count(_WEIGHT_CALLS, 1)
         return self.weight_again(weight)
 
     def activation(self, x: Any) -> Any:
         """The activations to multiply with, counted if they were rounded."""
         if not self.activations:
             return x
-        self.activation_calls += 1
-        self.activation_rows += x.numel() // x.shape[-1]
-        return round_last_dim(x, self.addend)
+        self._count(_ACTIVATION_CALLS, 1)
+        self._count(_ACTIVATION_ROWS, x.numel() // x.shape[-1])
+        return rounded(x, *self.rounding)
 
     def weight_again(self, weight: Any) -> Any:
         """As `weight`, for the backward pass: not counted."""
         if self.held_weight is not None:
             return self.held_weight
-        return round_last_dim(weight, self.addend) if self.weights else weight
+        return rounded(weight, *self.rounding) if self.weights else weight
 
     def activation_again(self, x: Any) -> Any:
         """As `activation`, for the backward pass: not counted."""
-        return round_last_dim(x, self.addend) if self.activations else x
+        return rounded(x, *self.rounding) if self.activations else x
 
     def product(self, x: Any, weight: Any, bias: Any) -> Any:
         """`x @ weight.T + bias` of the rounded operands; differentiable where gradients are on."""
-        self.calls += 1
+        self._count(_CALLS, 1)
         if torch.is_grad_enabled():
             return FakeQuantLinear.apply(x, weight, bias, self)
-        return torch.nn.functional.linear(self.activation(x), self.weight(weight), bias)
+        return linear(self.activation(x), self.weight(weight), bias)
+
+    def _count(self, counter: int, amount: int) -> None:
+        if torch.compiler.is_compiling():
+            self.compiled_counts[counter].add_(amount)
+        else:
+            self.eager_counts[counter] += amount
 
 
 class FakeQuantLinear(torch.autograd.Function):
@@ -90,7 +125,7 @@ class FakeQuantLinear(torch.autograd.Function):
     def forward(ctx: Any, x: Any, weight: Any, bias: Any, operands: Operands) -> Any:
         ctx.save_for_backward(x, weight)
         ctx.operands = operands
-        return torch.nn.functional.linear(operands.activation(x), operands.weight(weight), bias)
+        return linear(operands.activation(x), operands.weight(weight), bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, Any, Any, None]:
@@ -102,8 +137,8 @@ class FakeQuantLinear(torch.autograd.Function):
         if wants_x:
             x_gradient = (gradient @ ctx.operands.weight_again(weight).to(gradient.dtype)).to(x.dtype)
         if wants_weight:
-            rounded = ctx.operands.activation_again(x).to(gradient.dtype)
-            weight_gradient = (rows.t() @ rounded.reshape(-1, rounded.shape[-1])).to(weight.dtype)
+            again = ctx.operands.activation_again(x).to(gradient.dtype)
+            weight_gradient = (rows.t() @ again.reshape(-1, again.shape[-1])).to(weight.dtype)
         if wants_bias:
             bias_gradient = rows.sum(0).to(weight.dtype)
         return x_gradient, weight_gradient, bias_gradient, None

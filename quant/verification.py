@@ -41,7 +41,11 @@ def refusals(
         if broken:
             return broken
         quantization = quantization_refusals(attestation, recipe)
-        return (*quantization, *_weights_refusals(attestation, checkpoint_fingerprint, start_fingerprint))
+        found = [*quantization, *_weights_refusals(attestation, checkpoint_fingerprint, start_fingerprint)]
+        for number, segment in enumerate(attestation.get("segments", ()), 1):
+            asked = {"checkpoint_fingerprint": checkpoint_fingerprint, "start_fingerprint": start_fingerprint}
+            found += [f"segment {number}: {reason}" for reason in refusals(segment, recipe=recipe, **asked)]
+        return tuple(found)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         return (f"the attestation is malformed: {type(error).__name__} at {error}",)
 
@@ -59,10 +63,10 @@ def _form_refusals(attestation: Mapping[str, Any]) -> tuple[str, ...]:
 def quantization_refusals(attestation: Mapping[str, Any], recipe: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The part of `refusals` about what was active, without the question whose weights they were."""
     if recipe is None:
-        return _unquantized_refusals(attestation)
-    reasons = list(_recipe_refusals(attestation["recipe"], recipe))
+        return (*_unquantized_refusals(attestation), *_surroundings_refusals(attestation))
     expected, found = attestation["expected"], attestation["found"]
     layers = attestation["layers"]
+    reasons = [*_recipe_refusals(attestation["recipe"], recipe), *_surroundings_refusals(attestation)]
     if not expected:
         reasons.append("the recipe means no linear layer of this model")
     missing = [name for name in expected if name not in found]
@@ -77,6 +81,35 @@ def quantization_refusals(attestation: Mapping[str, Any], recipe: Mapping[str, A
             problems.setdefault(problem, []).append(name)
     reasons.extend(f"{problem}: {_names(names)}" for problem, names in problems.items())
     return tuple(reasons)
+
+
+def _surroundings_refusals(attestation: Mapping[str, Any]) -> list[str]:
+    """What lies around the layers: noise, hooks, names that count twice, rows that no layer saw."""
+    reasons = []
+    noise = attestation.get("noise")
+    if noise is not None and noise["active"]:
+        reasons.append("noise was on during the evaluation")
+    if attestation.get("hooked"):
+        reasons.append(f"forward hooks, which no compiled graph runs: {_names(list(attestation['hooked']))}")
+    for key in ("expected", "found"):
+        names = attestation[key]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            reasons.append(f"{key} twice: {_names(twice)}")
+    tokens = attestation.get("tokens")
+    counted = {name: layer for name, layer in attestation["layers"].items() if layer.get("counters") == "graph"}
+    if tokens is not None:
+        short = [name for name, layer in counted.items() if layer["rows"] < tokens]
+        if short:
+            reasons.append(f"fewer rows were multiplied than the {tokens} tokens computed: {_names(short)}")
+    usual = sorted(layer["rows"] for layer in counted.values())[len(counted) // 2] if counted else 0
+    other = [name for name, layer in counted.items() if layer["rows"] > usual]
+    if other:
+        reasons.append(f"more rows were multiplied than in the other layers: {_names(other)}")
+    resident = attestation.get("resident_begin"), attestation.get("resident_end")
+    if resident[0] != resident[1]:
+        reasons.append("the rounded weights changed during the evaluation")
+    return reasons
 
 
 def _unquantized_refusals(attestation: Mapping[str, Any]) -> tuple[str, ...]:
@@ -106,39 +139,45 @@ def _recipe_refusals(attested: Mapping[str, Any] | None, asked: Mapping[str, Any
 
 def layer_problems(layer: Mapping[str, Any], recipe: Mapping[str, Any]) -> tuple[str, ...]:
     """Why one quantized layer doesn't prove the recipe, each the beginning of a sentence; empty: it does."""
+    block_size = layer.get("block_size", recipe["block_size"])
     checks = [
         (layer["format"] == recipe["format"], f"format was {layer['format']}"),
         (layer["rule"] == recipe["scale_rule"], f"scale rule was {layer['rule']}"),
+        (block_size == recipe["block_size"], f"blocks were of {block_size}"),
         (layer["dtype"] == recipe["dtype"], f"weights were {layer['dtype']}"),
         (layer["same_since_begin"], "quantized only after the evaluation began, or anew"),
-        (layer["calls"] > 0, "not used during the evaluation"),
     ]
-    if recipe["quantize_weights"]:
-        checks += [
-            (layer["weights_on_grid"], "weights multiplied were off the grid"),
-            (layer["weights_match"], "weights multiplied were not the layer's own, rounded by the recipe"),
-            (layer["weight_calls"] == layer["calls"], "weights were not rounded in every product"),
-        ]
+    if layer.get("counters") == "none":
+        checks.append((False, "its kernel counts nothing in the graph, so its use isn't shown"))
     else:
-        checks += [
-            (layer["weights_match"] and layer["weight_calls"] == 0, "weights were rounded, the recipe keeps them"),
-        ]
-    if recipe["quantize_activations"]:
-        checks += [
-            (layer["activations_match"], "activations were not rounded by the recipe's rule"),
-            (
-                layer["activation_calls"] == layer["calls"] and layer["activation_rows"] >= layer["activation_calls"],
-                "activations were not rounded in every product",
-            ),
-        ]
-    else:
-        checks += [
-            (
-                layer["activations_match"] and layer["activation_calls"] == 0,
-                "activations were rounded, the recipe keeps them",
-            ),
-        ]
+        checks.append((layer["calls"] > 0, "not used during the evaluation"))
+    checks += _weight_checks(layer, recipe["quantize_weights"])
+    checks += _activation_checks(layer, recipe["quantize_activations"])
     return tuple(problem for holds, problem in checks if not holds)
+
+
+def _weight_checks(layer: Mapping[str, Any], quantize: bool) -> list[tuple[bool, str]]:
+    calls, rounded = layer["calls"], layer["weight_calls"]
+    if not quantize:
+        return [(layer["weights_match"] and rounded == 0, "weights were rounded, the recipe keeps them")]
+    return [
+        (layer["weights_on_grid"], "weights multiplied were off the grid"),
+        (layer["weights_match"], "weights multiplied were not the layer's own, rounded by the recipe"),
+        (rounded >= calls, "weights were not rounded in every product"),
+        (rounded <= calls, "weights were rounded more often than multiplied"),
+        (layer.get("resident") == layer.get("resident_end"), "weights were not those that were rounded at the sync"),
+    ]
+
+
+def _activation_checks(layer: Mapping[str, Any], quantize: bool) -> list[tuple[bool, str]]:
+    calls, rounded = layer["calls"], layer["activation_calls"]
+    if not quantize:
+        return [(layer["activations_match"] and rounded == 0, "activations were rounded, the recipe keeps them")]
+    return [
+        (layer["activations_match"], "activations were not rounded by the recipe's rule"),
+        (rounded >= calls and layer["activation_rows"] >= rounded, "activations were not rounded in every product"),
+        (rounded <= calls, "activations were rounded more often than multiplied"),
+    ]
 
 
 def _weights_refusals(

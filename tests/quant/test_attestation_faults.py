@@ -10,7 +10,6 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn
 
-from quant.formats.mxfp4 import RULE_ADDENDS
 from quant.layers import apply_recipe, quantized_linears, remove
 from quant.recipe import Recipe
 from tests.quant.attested import ALL_LAYERS, INPUTS, RECIPE, attest, reasons
@@ -63,11 +62,11 @@ def only_w16a4(operands: Any) -> None:
 
 
 def wrong_rule_openly(operands: Any) -> None:
-    operands.rule, operands.addend = "floor", RULE_ADDENDS["floor"]
+    operands.rule, operands.rounding = "floor", ("mxfp4", "floor")
 
 
 def wrong_rule_secretly(operands: Any) -> None:
-    operands.addend = RULE_ADDENDS["floor"]
+    operands.rounding = ("mxfp4", "floor")
 
 
 def stale_operands(model: Any) -> None:

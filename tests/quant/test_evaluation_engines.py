@@ -45,8 +45,8 @@ def test_an_engine_is_found_by_its_import_path() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("vllm", "not built yet"),
-        ("transformers", "not built yet"),
+        ("vllm?reward=a&speed=3", "the engine `vllm` has no option `speed`"),
+        ("vllm?batch_rows=many", "the engine `vllm` can't take"),
         ("", "names no engine"),
         ("json", "names no engine"),
         ("json:", "names no engine"),

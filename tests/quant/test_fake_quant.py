@@ -10,8 +10,11 @@ torch = pytest.importorskip("torch")
 from torch.nn.functional import linear
 
 from quant.errors import FormatError
-from quant.fake_quant import FakeQuantLinear, Operands
+from quant.fake_quant import Operands
 from quant.formats.mxfp4 import quantize_dequantize
+from quant.layers import apply_recipe
+from quant.recipe import Recipe
+from quant.rounding import rounded
 
 pytestmark = pytest.mark.torch
 
@@ -43,17 +46,25 @@ def gradients_of(product: Any, leaves: tuple[Any, ...]) -> tuple[Any, ...]:
     return torch.autograd.grad((product.float() * weights).sum(), leaves)
 
 
+@pytest.mark.parametrize("fmt", ["mxfp4", "nvfp4"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(5, 3, 70), (4, 64), (32,)])
-def test_product_and_gradients_are_those_of_rounding_straight_through(dtype: Any, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("weights", "activations"), [(True, True), (True, False), (False, True)])
+def test_product_and_gradients_are_autograds_at_the_rounded_point_bit_for_bit(
+    weights: bool, activations: bool, shape: tuple[int, ...], dtype: Any, fmt: str
+) -> None:
     leaves = tensors(dtype, shape)
     x, weight, bias = leaves
-    wanted = linear(StraightThrough.apply(x), StraightThrough.apply(weight), bias)
-    found = FakeQuantLinear.apply(x, weight, bias, Operands())
+    point = (
+        (rounded(x, fmt, "even") if activations else x.detach()).requires_grad_(),
+        (rounded(weight, fmt, "even") if weights else weight.detach()).requires_grad_(),
+        bias,
+    )
+    wanted = linear(*point)
+    found = Operands(format=fmt, weights=weights, activations=activations).product(x, weight, bias)
     assert torch.equal(found, wanted)
-    for one, other in zip(gradients_of(found, leaves), gradients_of(wanted, leaves)):
-        assert one.dtype == other.dtype
-        torch.testing.assert_close(one, other)
+    for one, other in zip(gradients_of(found, leaves), gradients_of(wanted, point)):
+        assert one.dtype == other.dtype and torch.equal(one, other)
 
 
 @pytest.mark.parametrize(("weights", "activations"), [(True, False), (False, True)])
@@ -66,7 +77,7 @@ def test_one_operand_alone_is_rounded_where_the_other_is_kept(weights: bool, act
     found = operands.product(x, weight, bias)
     assert torch.equal(found, wanted)
     for one, other in zip(gradients_of(found, leaves), gradients_of(wanted, leaves)):
-        torch.testing.assert_close(one, other)
+        assert torch.equal(one, other)
     assert (operands.weight_calls, operands.activation_calls) == (int(weights), int(activations))
 
 
@@ -85,17 +96,27 @@ def test_gradients_on_and_off_give_the_same_numbers() -> None:
     assert torch.equal(Operands().product(x, weight, bias), without)
 
 
-def test_only_x_and_weight_as_they_came_are_kept_for_the_backward_pass() -> None:
-    x, weight, bias = tensors(torch.float32)
-    kept: list[int] = []
+def saved_bytes(model: Any, x: Any) -> int:
+    """What autograd holds for the backward pass, each storage once."""
+    storages: dict[int, int] = {}
 
     def pack(tensor: Any) -> Any:
-        kept.append(tensor.untyped_storage().data_ptr())
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        Operands().product(x, weight, bias)
-    assert sorted(kept) == sorted([x.untyped_storage().data_ptr(), weight.untyped_storage().data_ptr()])
+        model(x)
+    return sum(storages.values())
+
+
+@pytest.mark.parametrize("fmt", ["mxfp4", "nvfp4"])
+def test_training_holds_no_byte_more_than_unquantized_bfloat16(fmt: str) -> None:
+    layers = [torch.nn.Linear(128, 128) for _ in range(3)]
+    model = torch.nn.Sequential(layers[0], torch.nn.GELU(), layers[1], torch.nn.GELU(), layers[2]).bfloat16()
+    x = torch.randn(64, 128).bfloat16().requires_grad_()
+    unquantized = saved_bytes(model, x)
+    apply_recipe(model, Recipe("test", format=fmt))
+    assert 0 < saved_bytes(model, x) <= unquantized
 
 
 @pytest.mark.parametrize("wanted", [(True, False, False), (False, True, False), (False, False, True)])
@@ -137,6 +158,7 @@ def test_no_rows_are_no_error() -> None:
     assert operands.activation_rows == 0
 
 
-def test_an_unknown_rule_is_refused() -> None:
+@pytest.mark.parametrize(("fmt", "rule"), [("mxfp4", "odd"), ("nvfp4", "floor"), ("mxfp6", "even")])
+def test_an_unknown_format_or_rule_is_refused(fmt: str, rule: str) -> None:
     with pytest.raises(FormatError):
-        Operands(rule="odd")
+        Operands(format=fmt, rule=rule)

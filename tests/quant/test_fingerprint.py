@@ -10,8 +10,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from quant import fingerprint as module
+from quant.checkpoint import read_weights
 from quant.errors import WeightsError
-from quant.fingerprint import fingerprint, fingerprint_checkpoint, read_weights
+from quant.fingerprint import fingerprint, fingerprint_checkpoint, sums, total
 from quant.layers import apply_recipe
 from quant.recipe import Recipe
 from tests.quant.tiny import TinyModel
@@ -143,3 +144,50 @@ def test_a_file_without_weights_by_name_is_told(content: Any, tmp_path: Path) ->
 def test_shards_of_several_ranks_are_refused_also_where_some_are_missing(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "model_world_size_4_rank_2.pt")
     assert "sharded over 4 ranks: not built yet" in refused(tmp_path)
+
+
+def test_parts_of_a_tensor_add_up_to_the_tensor() -> None:
+    whole = torch.randn(6, 10, 24).bfloat16()
+    shards = [
+        [((0, 0, 0), whole[:2]), ((2, 0, 0), whole[2:])],
+        [((0, 0, 0), whole[:, :3]), ((0, 3, 0), whole[:, 3:])],
+        [((0, 0, 0), whole[..., :8]), ((0, 0, 8), whole[..., 8:])],
+    ]
+    for parts in shards:
+        found = total(sums("a", part, shape=whole.shape, offsets=offsets) for offsets, part in parts)
+        assert found == sums("a", whole)
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 7, 70_000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64, torch.int8])
+def test_rows_of_any_width_and_type_add_up(width: int, dtype: Any) -> None:
+    whole = (torch.randn(5, width) * 50).to(dtype)
+    parts = [sums("a", whole[row : row + 1], shape=whole.shape, offsets=(row, 0)) for row in range(5)]
+    assert total(parts) == sums("a", whole)
+
+
+def test_a_part_that_begins_amid_a_word_is_refused() -> None:
+    with pytest.raises(WeightsError, match="begin amid a word"):
+        sums("a", torch.zeros(2, 3).bfloat16(), shape=(2, 6), offsets=(0, 3))
+
+
+def test_permuted_rows_swapped_tensors_and_negated_pairs_differ() -> None:
+    weight = torch.randn(8, 64)
+    negated = weight.clone()
+    negated[0, 1::2] *= -1
+    others = [weight, weight.roll(1, 0), weight.flip(1), weight[[1, 0, *range(2, 8)]], negated, -weight]
+    assert len({fingerprint({"a": each, "b": weight}) for each in others}) == len(others)
+    other = torch.randn(8, 64)
+    assert fingerprint({"a": weight, "b": other}) != fingerprint({"a": other, "b": weight})
+
+
+def test_a_head_that_is_the_embeddings_does_not_count_and_an_own_one_does() -> None:
+    embeddings = {"model.embed_tokens.weight": torch.randn(6, 4)}
+    tied = {**embeddings, "lm_head.weight": embeddings["model.embed_tokens.weight"].clone()}
+    own = {**embeddings, "lm_head.weight": torch.randn(6, 4)}
+    assert fingerprint(tied) == fingerprint(embeddings) != fingerprint(own)
+
+
+def test_unaligned_views_have_the_fingerprint_of_their_copies() -> None:
+    memory = torch.randn(101).bfloat16()
+    assert fingerprint({"a": memory[1:]}) == fingerprint({"a": memory[1:].clone()})

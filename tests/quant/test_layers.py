@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn
 
-from quant.errors import RecipeError, WeightsError
+from quant.errors import QuantError, RecipeError, WeightsError
 from quant.formats.mxfp4 import quantize_dequantize
 from quant.layers import (
     QuantizedLinear,
@@ -22,6 +22,7 @@ from quant.layers import (
     same_bits,
 )
 from quant.recipe import Recipe
+from quant.rounding import rounded
 from tests.quant.tiny import TinyModel
 
 pytestmark = pytest.mark.torch
@@ -116,6 +117,53 @@ def test_a_linear_of_another_kind_is_refused_by_name_and_nothing_is_changed() ->
     with pytest.raises(RecipeError, match=r"1\.out_proj"):
         apply_recipe(model, RECIPE)
     assert quantized_linears(model) == {}
+
+
+def refused(model: Any, kind: type[QuantError], recipe: Recipe = RECIPE) -> str:
+    """The sentence; its cure is there, and nothing was changed."""
+    with pytest.raises(kind) as caught:
+        apply_recipe(model, recipe)
+    assert caught.value.HELP_TEXT and quantized_linears(model) == {}
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_with_nan_or_infinity_are_refused_by_name(bad: float, model: Any) -> None:
+    model.block.down.weight.data[3, 5] = bad
+    assert "`block.down` holds NaN" in refused(model, WeightsError)
+
+
+def test_a_head_tied_to_an_embedding_is_refused_unless_it_is_left_alone(model: Any) -> None:
+    model.embedding = nn.Embedding(12, 48)
+    model.lm_head.weight = model.embedding.weight
+    assert "shares its weight with the embedding `embedding`" in refused(model, RecipeError, Recipe("a", exclude=()))
+    assert "lm_head" not in apply_recipe(model, RECIPE)
+
+
+def test_an_adapter_that_is_not_merged_is_refused_by_the_name_of_its_layer(model: Any) -> None:
+    class Adapted(nn.Module):
+        """As PEFT's `lora.Linear` is built."""
+
+        def __init__(self, base: Any) -> None:
+            super().__init__()
+            self.base_layer = base
+            self.lora_A = nn.ModuleDict({"default": nn.Linear(48, 4, bias=False)})
+            self.lora_B = nn.ModuleDict({"default": nn.Linear(4, 64, bias=False)})
+
+    model.block.up = Adapted(model.block.up)
+    assert "`block.up` holds an adapter that is not merged" in refused(model, RecipeError)
+
+
+def test_only_layers_that_include_names_are_quantized(model: Any) -> None:
+    assert apply_recipe(model, Recipe("a", include=("block",))) == ("block.up", "block.down")
+
+
+@pytest.mark.parametrize("fmt", ["mxfp4", "nvfp4"])
+def test_the_recipes_format_is_the_one_multiplied(fmt: str, model: Any) -> None:
+    apply_recipe(model, Recipe("a", format=fmt))
+    layer = model.first
+    wanted = nn.functional.linear(rounded(INPUTS, fmt, "even"), rounded(layer.weight, fmt, "even"), layer.bias)
+    assert torch.equal(layer(INPUTS), wanted) and layer.operands.format == fmt
 
 
 def test_weights_of_a_type_that_is_not_built_are_refused() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from quant import BLOCK_SIZES, FORMATS
 from quant.recipe import Recipe, RecipeError, known_recipes, load_recipe
 
 
@@ -53,6 +54,19 @@ def test_a_name_matches_a_part_of_the_dotted_name_and_a_pattern_all_of_it() -> N
     ]
 
 
+def test_include_names_the_only_layers_and_exclude_goes_before() -> None:
+    recipe = Recipe("a", include=("*.mlp.*", "head"), exclude=("down",))
+    names = ("head", "layers.0.mlp.up", "layers.0.mlp.down", "layers.0.attention.q")
+    assert [recipe.excludes(name) for name in names] == [False, False, True, True]
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    assert "include" not in Recipe("a").to_dict()
+
+
+@pytest.mark.parametrize(("fmt", "size"), [("mxfp4", 32), ("nvfp4", 16)])
+def test_the_block_size_is_the_formats_own(fmt: str, size: int) -> None:
+    assert Recipe("a", format=fmt).block_size == size
+
+
 def test_an_unknown_recipe_is_refused_with_the_nearest_name() -> None:
     sentence, cure = refused(lambda: load_recipe("mxfp4_w4a"))
     assert "unknown recipe `mxfp4_w4a`" in sentence and "mxfp4_w4a4" in cure
@@ -80,10 +94,13 @@ def test_a_file_of_ones_own_takes_its_name_from_the_file(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("format: nvfp4", "not built yet"),
+        ("format: mxfp6", "unknown format `mxfp6`"),
         ("format: fp5", "unknown format"),
         ("scale_rule: odd", "scale_rule is `odd`"),
         ("block_size: 16", "block_size is `16`"),
+        ("format: nvfp4\nblock_size: 32", "block_size is `32`"),
+        ("format: nvfp4\nscale_rule: floor", "scale_rule is `floor`"),
+        ("include: [1]", "include is not a list"),
         ("block_size: '32'", "block_size is `32`, not a int"),
         ("block_size: true", "not a int"),
         ("quantize_weights: 1", "not a bool"),
@@ -106,6 +123,12 @@ def test_every_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "none.yaml" in refused(lambda: load_recipe(tmp_path / "none.yaml"))[0]
+
+
+def test_recipes_know_exactly_the_formats_rules_and_block_sizes_that_are_built() -> None:
+    formats = pytest.importorskip("quant.formats.mxfp4"), pytest.importorskip("quant.formats.nvfp4")
+    assert {each.NAME: set(each.RULES) for each in formats} == {name: set(rules) for name, rules in FORMATS.items()}
+    assert {each.NAME: each.BLOCK_SIZE for each in formats} == BLOCK_SIZES
 
 
 def test_a_dictionary_without_a_name_is_refused() -> None:

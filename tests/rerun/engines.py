@@ -15,7 +15,7 @@ from torch import nn
 
 from quant.errors import EvaluationError
 from quant.evaluation import Generation, Sample
-from quant.fingerprint import read_weights
+from quant.checkpoint import read_weights
 
 WIDTH = 32
 HERE = "tests.rerun.engines"

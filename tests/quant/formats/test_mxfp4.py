@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 from quant import fake_quantize
 from quant.errors import FormatError
 from quant.formats.mxfp4 import BLOCK_SIZE, GRID, RULE_ADDENDS, quantize_dequantize
-from quant.recipe import SCALE_RULES
 from tests.quant import oracle
 
 pytestmark = pytest.mark.torch
@@ -127,6 +127,68 @@ def test_the_peak_at_which_each_rule_takes_the_next_scale(peak: float, coarser: 
     assert found == {rule: 0.5 if rule in coarser else 0.375 for rule in RULES}
 
 
+def ulps_around(value: float) -> list[float]:
+    """The value, and its two neighbours in float32."""
+    at = torch.tensor(value)
+    return [torch.nextafter(at, torch.tensor(end)).item() for end in (-torch.inf, torch.inf)] + [value]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("exponent", [-127, -126, -1, 0, 7, 125])
+def test_ties_and_one_unit_beside_them_round_as_exact_rationals_do(rule: str, exponent: int) -> None:
+    ties = [value for tie in (0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0) for value in ulps_around(tie)]
+    values = [value * 2.0**exponent for value in [4.0, *ties]]
+    found = quantize_dequantize(block(*values), rule=rule).tolist()
+    assert found == [float(value) for value in oracle.exact_block(block(*values).tolist(), rule)]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("peak", [1.5, 1.75, 2.0, 3.0, 3.5, 4.0, 6.0, 7.0, 8.0])
+def test_block_maxima_one_unit_beside_each_rules_boundary_take_the_exact_scale(rule: str, peak: float) -> None:
+    for value in ulps_around(peak):
+        x = block(value, 0.4, -0.7, 0.05)
+        assert quantize_dequantize(x, rule=rule).tolist() == [float(v) for v in oracle.exact_block(x.tolist(), rule)]
+
+
+def test_just_below_two_and_just_above_one_and_a_half_differ_by_rule_as_stated() -> None:
+    below_two = torch.nextafter(torch.tensor(2.0), torch.tensor(0.0)).item()
+    above = torch.nextafter(torch.tensor(1.5), torch.tensor(2.0)).item()
+    for peak, coarser in ((below_two, ["even", "rceil", "ceil"]), (above, ["rceil", "ceil"])):
+        found = {rule: quantize_dequantize(block(peak, 0.4), rule=rule)[1].item() for rule in RULES}
+        assert found == {rule: 0.5 if rule in coarser else 0.375 for rule in RULES}
+
+
+def test_nothing_is_rounded_twice() -> None:
+    """Beside a tie by less than a bfloat16 shows: by way of bfloat16 it would become the tie, and go the other way."""
+    beside = torch.tensor([0.25, 2.5, 5.0])
+    above = torch.nextafter(beside, torch.tensor(9.0))
+    assert torch.equal(above.bfloat16().float(), beside)
+    assert quantize_dequantize(block(6.0, *above.tolist()))[1:4].tolist() == [0.5, 3.0, 6.0]
+
+
+@given(
+    words=st.lists(st.integers(0, 0x7F7FFFFF), min_size=BLOCK_SIZE, max_size=BLOCK_SIZE), rule=st.sampled_from(RULES)
+)
+@settings(max_examples=100, deadline=None)
+def test_any_finite_block_is_rounded_as_exact_rationals_round_it(words: list[int], rule: str) -> None:
+    x = torch.tensor(words, dtype=torch.int32).view(torch.float32)
+    found = [Fraction(value) for value in quantize_dequantize(x, rule=rule).tolist()]
+    assert found == oracle.exact_block(x.tolist(), rule)
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+def test_the_default_type_of_the_process_changes_nothing(default: Any) -> None:
+    x = torch.randn(64, 64, generator=torch.Generator().manual_seed(7), dtype=torch.float32)
+    wanted = quantize_dequantize(x)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(default)
+    try:
+        found = quantize_dequantize(x)
+    finally:
+        torch.set_default_dtype(before)
+    assert found.dtype is torch.float32 and torch.equal(found, wanted)
+
+
 def test_every_two_rules_differ_somewhere() -> None:
     x = torch.stack([block(1.1, 0.07), block(1.6, 0.4), block(1.9, 0.3), block(1.3, 0.4), block(1.7, 0.11)])
     results = [quantize_dequantize(x, rule=rule) for rule in RULES]
@@ -232,8 +294,9 @@ def refused(call: Any) -> str:
 
 def test_what_is_not_built_is_refused_in_one_sentence() -> None:
     x = torch.zeros(32)
-    assert "not built yet" in refused(lambda: fake_quantize(x, "nvfp4"))
     assert "unknown format `mxfp6`" in refused(lambda: fake_quantize(x, "mxfp6"))
+    assert "a list" in refused(lambda: fake_quantize([1.0], "mxfp4"))
+    assert "no dimension 1 in a tensor of 1" in refused(lambda: fake_quantize(x, "mxfp4", block_dim=1))
     assert "unknown scale rule `odd`" in refused(lambda: fake_quantize(x, "mxfp4", rule="odd"))
     assert "float64" in refused(lambda: fake_quantize(x.double(), "mxfp4"))
     assert "int32" in refused(lambda: fake_quantize(x.int(), "mxfp4"))
@@ -246,7 +309,3 @@ def test_the_public_door_is_the_format() -> None:
     x = torch.randn(40, 40, generator=torch.Generator().manual_seed(6))
     wanted = quantize_dequantize(x, rule="ceil", block_dim=0)
     assert torch.equal(fake_quantize(x, "mxfp4", rule="ceil", block_dim=0), wanted)
-
-
-def test_recipes_know_exactly_the_rules_that_are_built() -> None:
-    assert sorted(SCALE_RULES) == sorted(RULES)

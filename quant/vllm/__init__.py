@@ -1,0 +1,1 @@
+"""The same quantization inside vLLM workers. Importing this package imports neither torch nor vLLM."""
