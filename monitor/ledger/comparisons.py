@@ -128,13 +128,9 @@ def _because(item: Comparable, word: Standing) -> str:
 def _difference(left: Comparable, right: Comparable) -> Difference | None:
     if left.samples and right.samples:
         by_sample = paired(left.samples, right.samples)
-        whole = {len(left.samples), len(right.samples)}
-        if (
-            by_sample is not None
-            and whole == {by_sample.samples}
-            and _are_its_samples(left)
-            and _are_its_samples(right)
-        ):
+        pairs = by_sample.samples if by_sample is not None else 0
+        whole = len(left.samples) == len(right.samples) == pairs
+        if whole and _are_its_samples(left) and _are_its_samples(right):
             return by_sample
     if left.rows and right.rows and _is_share_of_samples(left) and _is_share_of_samples(right):
         return independent(left.value, right.value, left.rows, right.rows)
@@ -223,7 +219,7 @@ def _numbers(items: Sequence[Comparable]) -> list[Comparable]:
 def of_audited(
     run: AuditedRun, score: AuditedScore | None = None, samples: Mapping[str, float] | None = None
 ) -> Comparable | None:
-    """The score that an audited run reports (or `score`); None where it has none, or is a run of an evaluation alone."""
+    """The score that an audited run reports (or `score`); None where it has none, or is an evaluation alone."""
     reported = score or run.reported_score
     if reported is None or run.kind is RunKind.EVALUATION:
         return None
@@ -270,7 +266,7 @@ def of_score(run: RunState, score: Score, samples: Mapping[str, float] | None = 
 
 
 def reported_of(scores: Sequence[Score]) -> tuple[Score, ...]:
-    """The score of each metric that a run reports: of its latest step; there a valid one before others, then the newest."""
+    """The score of each metric that a run reports: of its latest step, there a valid one first, then the newest."""
     best: dict[str, Score] = {}
     for score in scores:
         known = best.get(score.metric)

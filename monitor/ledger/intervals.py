@@ -2,8 +2,8 @@
 
 Sources: Wilson (1927) for one share; Newcombe (1998), "Interval estimation for the difference between independent
 proportions", Statistics in Medicine 17:873, method 10, and "Improved confidence intervals for the difference between
-binomial proportions based on paired data", ibid. 17:2635, method 10; McNemar's test in its exact form. Scores that are no
-shares (rewards) get a bootstrap over the samples, where there are samples.
+binomial proportions based on paired data", ibid. 17:2635, method 10; McNemar's test in its exact form. Scores that are
+no shares (rewards) get a bootstrap over the samples, where there are samples.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def _correlation(both: int, only_left: int, only_right: int, neither: int) -> fl
     margins = (both + only_left) * (only_right + neither) * (both + only_right) * (only_left + neither)
     if margins == 0:
         return 0.0
-    product = both * neither - only_left * only_right
+    product = float(both * neither - only_left * only_right)
     if product > 0:
-        product = max(product - (both + only_left + only_right + neither) / 2, 0)
+        product = max(product - (both + only_left + only_right + neither) / 2, 0.0)
     return product / math.sqrt(margins)
 
 
@@ -102,7 +102,7 @@ def mcnemar(only_left: int, only_right: int) -> float:
         return 1.0
     fewer = min(only_left, only_right)
     tail = sum(math.comb(count, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**count)
+    return min(1.0, float(2 * tail / 2**count))
 
 
 def _bootstrap(pairs: list[tuple[float, float]]) -> Difference:
@@ -112,6 +112,4 @@ def _bootstrap(pairs: list[tuple[float, float]]) -> Difference:
     chance = random.Random(29)
     means = sorted(math.fsum(chance.choices(differences, k=count)) / count for _ in range(RESAMPLES))
     low, high = means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
-    return Difference(
-        math.fsum(differences) / count, low, high, count, f"bootstrap over samples, {RESAMPLES} resamples"
-    )
+    return Difference(math.fsum(differences) / count, low, high, count, f"bootstrap of {RESAMPLES} resamples")

@@ -1,8 +1,8 @@
-"""The samples of a validation dump, each under a name that another run over the same set shares: for paired comparisons.
+"""The samples of a validation dump, each under a name that another run over the same set shares: to compare in pairs.
 
-A name is the hash of the prompt and the truth, with a count where one prompt was answered several times. Reads JSON lines
-as the trainers write them (`input`, `gts`, `score`); lines that are none are left out, and said by their number. Bounded:
-larger files than `LARGEST_BYTES` are not read.
+A name is the hash of the prompt and the truth, with a count where one prompt was answered several times. Reads JSON
+lines as the trainers write them (`input`, `gts`, `score`); lines that are none are left out. Bounded: larger files than
+`LARGEST_BYTES` are not read.
 """
 
 from __future__ import annotations
