@@ -20,6 +20,7 @@ CALLS = {
     "dump": "snapshot, wait-for graph and findings, now; writes a bundle and names it",
     "replay": "the same verdict again from a bundle, offline",
     "scores": "scores with provenance and standing",
+    "audit": "past experiments from logs, scripts, dumps and git history: which scores are true",
     "rerun": "fill a missing final score from a checkpoint: plan, preflight, launch",
     "demo": "the built-in GRPO run, live, with hangs to order",
     "doctor": "what can be seen from here, what can't, and what would change that",

@@ -17,16 +17,28 @@ from monitor.sources.step_metrics import number
 _SECONDS = re.compile(r"(?:^| )timing_s/step:(\S+)")
 _PAIR = re.compile(r"(?:^| - )(val-[^:]*?(?:/[^:]+)?):(\S+)(?= - |$)")
 MOST_CONFIG_DEPTH = 20
+MOST_CONFIG_KEYS = 20_000
 
 
-def flatten(value: object, prefix: str = "", depth: int = 0) -> dict[str, str]:
-    """A nested mapping as dotted keys and values as text; lists stay as they are written."""
-    if not isinstance(value, dict) or depth > MOST_CONFIG_DEPTH:
-        return {prefix: str(value)} if prefix else {}
+def flatten(document: object) -> dict[str, str]:
+    """A nested mapping as dotted keys and values as text; lists stay as they are written. Bounded in depth and keys."""
     flat: dict[str, str] = {}
-    for key, item in value.items():
-        flat.update(flatten(item, f"{prefix}.{key}" if prefix else str(key), depth + 1))
+    left: list[tuple[str, object, int]] = [("", document, 0)]
+    while left and len(flat) < MOST_CONFIG_KEYS:
+        prefix, value, depth = left.pop()
+        if isinstance(value, dict) and depth <= MOST_CONFIG_DEPTH:
+            inner = list(value.items())[:MOST_CONFIG_KEYS]
+            left += [(f"{prefix}.{key}" if prefix else str(key), item, depth + 1) for key, item in inner]
+        elif prefix and not isinstance(value, dict):
+            flat[prefix] = str(value) if not isinstance(value, (list, tuple)) else _written(value)
     return flat
+
+
+def _written(values: list[object] | tuple[object, ...]) -> str:
+    """A flat list as text; a nested one is only said to be there."""
+    if len(values) == 1 and isinstance(values[0], str):
+        return values[0]
+    return str([item for item in values[:100] if not isinstance(item, (list, tuple, dict))])
 
 
 class LineMarks:
@@ -109,7 +121,8 @@ class LineMarks:
         """A batch of the validation under way ended."""
         step = self._testing
         if step is None:
-            step = self.trace.resumed.step if self.trace.resumed else (self.trace.last_step or -1) + 1
+            resumes = self.trace.resumed is not None and self.trace.last_step is None
+            step = self.trace.resumed.step if self.trace.resumed and resumes else self._under_way()
             self._testing = step
         self.trace.batches[step] = self.trace.batches.get(step, 0) + 1
         self.trace.ended[step] = seen
@@ -187,8 +200,13 @@ class LineMarks:
 
     def _keep(self, marks: list[StepMark], seen: AuditEvidence) -> None:
         if len(marks) < MOST_MARKS:
-            under_way = self._testing if self._testing is not None else (self.trace.last_step or -1) + 1
-            marks.append(StepMark(under_way, seen))
+            marks.append(StepMark(self._under_way(), seen))
+
+    def _under_way(self) -> int:
+        """The step whose lines are being printed."""
+        if self._testing is not None:
+            return self._testing
+        return 0 if self.trace.last_step is None else self.trace.last_step + 1
 
     def _intention(self, marks: list[QuantizationMark], match: re.Match[str], seen: AuditEvidence) -> None:
         if len(marks) < MOST_MARKS:

@@ -29,6 +29,9 @@ class AuditRules:
     primary_metrics: tuple[str, ...]
     shares: tuple[str, ...]
     label: str
+    generic_names: str
+    validation_folders: str
+    rollout_folders: str
     base_level_margin: float
     same_score: float
 
@@ -98,7 +101,14 @@ def load_rules(path: Path | None = None) -> AuditRules:
     rules = build(AuditRules, load_yaml(path), str(path))
     try:
         assert rules.compiled and rules.score_pattern.pattern
-        for pattern in (*rules.primary_metrics, *rules.shares, rules.label, *rules.fits, *rules.fits_by_actor):
+        for pattern in (
+            *rules.primary_metrics,
+            *rules.shares,
+            rules.label,
+            rules.generic_names,
+            *rules.fits,
+            *rules.fits_by_actor,
+        ):
             re.compile(pattern)
     except re.error as error:
         raise BadConfig(f"{path}: `{error.pattern!r}` is no regular expression ({error})") from error

@@ -1,0 +1,154 @@
+"""The audit from end to end: take inventory, read, bring together, judge, compare, say what follows.
+
+I/O stands in `reading` and `git_history`; what is concluded is made by pure functions of the other modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from monitor.audit.actions import actions_for
+from monitor.audit.asked_files import read_text
+from monitor.audit.byte_stream import NotText
+from monitor.audit.cost import cost_of
+from monitor.audit.git_history import places_inside, read_history
+from monitor.audit.inventory import Inventory, take_inventory
+from monitor.audit.judging import Family
+from monitor.audit.merging import RunFacts, attributed_scores, bring_together
+from monitor.audit.quantization import NONE, asked_for
+from monitor.audit.reading import read_all
+from monitor.audit.rules import AuditRules, load_rules
+from monitor.audit.scripts import Script, judge_scripts
+from monitor.audit.validations import planned_steps
+from monitor.audit.verdicts import checkpoint_of, judge_run
+from monitor.audit.zones import Zone, zone_of_offset
+from monitor.ledger.comparisons import of_audited, reported_comparisons
+from monitor.model.audit import Audit, AuditedRun, FileProblem, RunKind, ScriptVerdict, SkipWindow
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What to audit, and how."""
+
+    paths: tuple[Path, ...]
+    repositories: tuple[Path, ...] = ()
+    """Trainer repositories besides those found under the paths."""
+    suspects: tuple[str, ...] = ()
+    """Commits to suspect whatever they do."""
+    since: float | None = None
+    """Runs that started before (UTC seconds) are left out; of unknown start they stay."""
+    zone: Zone | None = None
+    minutes_per_run: float | None = None
+    """What a run took, where the logs' own times don't tell."""
+    gpus: int | None = None
+    """GPUs of a run, where no configuration tells."""
+    workers: int = 2
+    rules_file: Path | None = None
+
+
+def audit(options: AuditOptions) -> Audit:
+    """The whole conclusion. Never raises for what the files hold."""
+    rules = load_rules(options.rules_file)
+    inventory = take_inventory(options.paths)
+    traces, problems = read_all(inventory, options.workers, options.rules_file)
+    windows, offset, said = _histories([*options.repositories, *inventory.repositories], options.suspects)
+    problems += said
+    zone = options.zone or zone_of_offset(offset)
+    facts = bring_together(traces, rules)
+    runs = judge_all(facts, rules, zone, windows)
+    if options.since is not None:
+        runs = [run for run in runs if run.started_at is None or run.started_at >= options.since]
+    starts = [(run.name, run.started_at) for run in runs if run.kind is RunKind.TRAINING]
+    windows = [replace(window, runs=places_inside(window, starts)) for window in windows]
+    scripts = _scripts(inventory, runs)
+    items = [item for run in runs if (item := of_audited(run)) is not None]
+    return Audit(
+        runs=tuple(runs),
+        comparisons=reported_comparisons(items),
+        windows=tuple(windows),
+        scripts=scripts,
+        actions=actions_for(runs, scripts, windows),
+        cost=cost_of(runs, options.minutes_per_run, options.gpus),
+        problems=tuple(dict.fromkeys(problems)),
+        testimony=tuple(str(path) for path in inventory.prose),
+    )
+
+
+def judge_all(
+    facts: Sequence[RunFacts], rules: AuditRules, zone: Zone, windows: Sequence[SkipWindow]
+) -> list[AuditedRun]:
+    """Every run judged with what the others tell of it: training runs first, by their start, then evaluations."""
+    base_levels = _base_levels(facts)
+    rows = _whole_rows(facts)
+    training = {item.name: item for item in facts if item.kind is RunKind.TRAINING}
+    runs = []
+    for item in facts:
+        family = Family(base_levels, rows.get(_data_of(item)), asked_for(item.trace, rules), planned_steps(item.trace))
+        if item.kind is RunKind.EVALUATION:
+            family = _of_checkpoint(item, family, training, rules)
+        runs.append(judge_run(item, family, rules, zone, windows))
+    far = float("inf")
+    return sorted(
+        runs,
+        key=lambda run: (run.kind is RunKind.EVALUATION, far if run.started_at is None else run.started_at, run.name),
+    )
+
+
+def _of_checkpoint(item: RunFacts, family: Family, training: Mapping[str, RunFacts], rules: AuditRules) -> Family:
+    """What is known of the run whose checkpoint an evaluation scores."""
+    name, _ = checkpoint_of(item, rules)
+    scored = training.get(name or "")
+    if scored is None:
+        return replace(family, trained=None, planned=None)
+    return replace(family, trained=asked_for(scored.trace, rules), planned=planned_steps(scored.trace))
+
+
+def _base_levels(facts: Sequence[RunFacts]) -> dict[str, tuple[float, ...]]:
+    levels: dict[str, list[float]] = {}
+    for item in facts:
+        if item.kind is RunKind.TRAINING:
+            for score in attributed_scores(item.trace, None)[0]:
+                if score.step == 0:
+                    levels.setdefault(score.metric, []).append(score.value)
+    return {metric: tuple(sorted(set(values))) for metric, values in levels.items()}
+
+
+def _data_of(item: RunFacts) -> str:
+    return item.trace.config.get("data.val_files", "")
+
+
+def _whole_rows(facts: Sequence[RunFacts]) -> dict[str, int]:
+    """Validation set → rows of the largest dump over it."""
+    rows: dict[str, int] = {}
+    for item in facts:
+        for dump in item.trace.dumps.values():
+            rows[_data_of(item)] = max(rows.get(_data_of(item), 0), dump.rows)
+    return rows
+
+
+def _histories(
+    repositories: Sequence[Path], suspects: Sequence[str]
+) -> tuple[list[SkipWindow], int | None, list[FileProblem]]:
+    windows: list[SkipWindow] = []
+    offset: int | None = None
+    problems: list[FileProblem] = []
+    for repository in dict.fromkeys(path.resolve() for path in repositories):
+        history = read_history(repository, suspects)
+        windows += [window for window in history.windows if window not in windows]
+        offset = offset if offset is not None else history.utc_offset
+        problems += history.problems
+    return windows, offset, problems
+
+
+def _scripts(inventory: Inventory, runs: Sequence[AuditedRun]) -> tuple[ScriptVerdict, ...]:
+    texts = []
+    for path in inventory.scripts:
+        try:
+            texts.append(Script(str(path), read_text(path)))
+        except NotText:
+            # Said already by the reading of its overrides.
+            continue
+    asked = {run.quantization.asked for run in runs if run.kind is RunKind.TRAINING}
+    return judge_scripts(texts, tuple(sorted(recipe for recipe in asked if recipe not in (None, NONE))))
