@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from monitor.audit.cost import cost_of
+from monitor.ledger.comparisons import of_audited, reported_comparisons
 from monitor.model.audit import (
+    Action,
+    Audit,
     AuditedQuantization,
     AuditedRun,
     AuditedScore,
     AuditEvidence,
+    FileProblem,
     RunEnd,
     RunKind,
+    ScriptVerdict,
+    SkipWindow,
 )
 from monitor.model.score import Standing
 
@@ -95,3 +102,37 @@ def family() -> tuple[AuditedRun, ...]:
         missing("E14a", 0.0804, None, unproven, **cut),
         evaluation,
     )
+
+
+def audit() -> Audit:
+    """All of it, with what follows."""
+    runs = family()
+    items = [item for run_ in runs if (item := of_audited(run_)) is not None]
+    skip = SkipWindow(
+        "8a8e9736a6fe5e06b67ce0761967d9042457484c",
+        "fix: Skip final step validation to avoid Ray deadlock",
+        "2026-01-16T03:33:24+08:00",
+        1768505604.0,
+        1768662600.0,
+        "5e26d3549ccb217bdc2546d1907049c43528c808",
+        "fix: restore final step validation",
+        "in RayPPOTrainer.fit: on the last step no validation is called; taken back by 5e26d3549c",
+        "RayPPOTrainer.fit",
+        runs=tuple(item.name for item in runs if Standing.MISSING_FINAL in item.standing),
+    )
+    script = ScriptVerdict(
+        "scripts/eval_checkpoint_verl_no_mxfp4.sh",
+        RunKind.EVALUATION,
+        False,
+        "none",
+        ("mxfp4_w4a4",),
+        "unsafe for a checkpoint trained in mxfp4_w4a4: no quantization override",
+        ("add +quant.enable=true +quant.format=mxfp4",),
+        (AuditEvidence("trainer.val_only=True", "scripts/eval_checkpoint_verl_no_mxfp4.sh", 8),),
+    )
+    actions = (
+        Action("rerun", "fill the final score of E13j", "mxfp4_w4a4_e13j", 29, "laststep rerun mxfp4_w4a4_e13j"),
+    )
+    problem = FileProblem("logs/torn.zst", "the stream ends early", "copy it again")
+    summary = ("docs/ALL_EXPERIMENTS_SUMMARY.md",)
+    return Audit(runs, reported_comparisons(items), (skip,), (script,), actions, cost_of(runs), (problem,), summary)
