@@ -129,7 +129,7 @@ def _one_run(run: AuditedRun) -> Iterator[str]:
     planned = run.planned_steps if run.planned_steps is not None else "?"
     reached = run.reached_step if run.reached_step is not None else "?"
     noise = escaped(run.noise or "unknown")
-    yield f"{escaped(run.name)}: step {reached} of {planned}, {run.ended.value}; recipe {escaped(asked)}, noise {noise}."
+    yield f"{escaped(run.name)}: step {reached} of {planned}, {run.ended.value}; recipe {escaped(asked)}, noise {noise}"
     if run.cleared:
         yield ""
         yield f"Cleared: {escaped(run.cleared)}."

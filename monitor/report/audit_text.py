@@ -1,4 +1,4 @@
-"""An audit for the terminal: a line a run, then why with the places it was seen, the commits, comparisons, what to do."""
+"""An audit for the terminal: a line a run, why with the places it was seen, the commits, comparisons, what to do."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from monitor.audit.cost import cost_of, guesses, wasted
 from monitor.model.audit import RunEnd
 from monitor.model.score import Standing
-from tests.audit.family import family, missing, run, score, valid
+from tests.audit.concluded_family import family, missing, run, score, valid
 
 
 def test_the_familys_six_runs_cost_64_gpu_hours_and_the_basis_names_each_assumption() -> None:

@@ -11,7 +11,7 @@ import pytest
 from monitor.model.audit import Audit, AuditEvidence, FileProblem
 from monitor.report.audit_markdown import audit_markdown
 from monitor.report.audit_text import audit_text
-from tests.audit.family import audit, family
+from tests.audit.concluded_family import audit, family
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 `rm -rf` | [x](javascript:1) <script> \u202e\n# heading\r**bold**"
