@@ -39,7 +39,7 @@ def _reruns(runs: Sequence[AuditedRun]) -> Iterator[Action]:
     for run in runs:
         if run.kind is RunKind.EVALUATION or run.final_stands or run.planned_steps is None:
             continue
-        if not run.standing or (run.attempt == 0 and "#" in run.name):
+        if run.superseded or run.filled_by is not None:
             continue
         words = ", ".join(word.value for word in run.standing)
         step = run.planned_steps

@@ -52,6 +52,7 @@ def audit(options: AuditOptions) -> Audit:
     """The whole conclusion. Never raises for what the files hold."""
     rules = load_rules(options.rules_file)
     inventory = take_inventory(options.paths)
+    _take_scripts(inventory, options.repositories)
     traces, problems = read_all(inventory, options.workers, options.rules_file)
     windows, offset, said = _histories([*options.repositories, *inventory.repositories], options.suspects)
     problems += said
@@ -91,9 +92,21 @@ def judge_all(
         runs.append(judge_run(item, family, rules, zone, windows))
     far = float("inf")
     return sorted(
-        runs,
+        _filled(runs),
         key=lambda run: (run.kind is RunKind.EVALUATION, far if run.started_at is None else run.started_at, run.name),
     )
+
+
+def _filled(runs: Sequence[AuditedRun]) -> list[AuditedRun]:
+    """Runs without a standing final score, filled by a valid evaluation of their own last checkpoint."""
+    valid = {
+        (run.checkpoint_of, run.checkpoint_step): run.name for run in runs if run.checkpoint_of and run.final_stands
+    }
+    found = []
+    for run in runs:
+        by = valid.get((run.name, run.planned_steps))
+        found.append(replace(run, filled_by=by) if by is not None and not run.final_stands else run)
+    return found
 
 
 def _of_checkpoint(item: RunFacts, family: Family, training: Mapping[str, RunFacts], rules: AuditRules) -> Family:
@@ -140,6 +153,12 @@ def _histories(
         offset = offset if offset is not None else history.utc_offset
         problems += history.problems
     return windows, offset, problems
+
+
+def _take_scripts(inventory: Inventory, repositories: Sequence[Path]) -> None:
+    """The launch and evaluation scripts of a repository that is given for its history."""
+    there = take_inventory([path for path in repositories if path.is_dir()])
+    inventory.scripts += [path for path in there.scripts if path not in inventory.scripts]
 
 
 def _scripts(inventory: Inventory, runs: Sequence[AuditedRun]) -> tuple[ScriptVerdict, ...]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from monitor.audit.line_marks import LineMarks
+from monitor.audit.marked_lines import TORN
 from monitor.audit.overrides import read_command
 from monitor.audit.rules import AuditRules
 from monitor.audit.trace import Trace
@@ -20,6 +21,8 @@ from monitor.sources.printed_dict import MOST_LINES, PrintedDict
 LONGEST_QUOTE = 200
 """Characters of a line that evidence keeps."""
 _PREFIX = re.compile(r"^\s*\((?P<actor>[\w.:-]+)[^()]*\bpid=(?P<pid>\d+(?:, ip=[\w.:]+)?)[^()]*\) ?")
+_WHOLE_EVEN_IF_TORN = ("step", "engine_count", "engine_off", "skipped", "event_loop", "failed", "validation_batch_end")
+"""What a last line without its end still tells: its pattern ends in words, or its numbers are checked one by one."""
 _SAID_WITHOUT_PREFIX = ("launch", "started", "failed")
 """The shell and the driver say these themselves."""
 CONFIG, INITIAL, FINAL = "config", "initial", "final"
@@ -52,8 +55,8 @@ class ConsoleLog:
             self._finish_printed(pid)
             open_print = None
         if open_print is not None and body.startswith((" ", "{", "(", "}", '"', "'")) and not open_print[0].hopeless:
-            if open_print[0].add(body):
-                self._finish_printed(pid)
+            if open_print[0].add(body.removesuffix(TORN)):
+                self._finish_printed(pid, closed=True)
             return bool(self._printed)
         if open_print is not None:
             self._finish_printed(pid)
@@ -61,8 +64,8 @@ class ConsoleLog:
         kind = _printed_kind(stripped)
         if kind:
             self._printed[pid] = (PrintedDict(kind, number), stripped[:LONGEST_QUOTE])
-            if self._printed[pid][0].add(body):
-                self._finish_printed(pid)
+            if self._printed[pid][0].add(body.removesuffix(TORN)):
+                self._finish_printed(pid, closed=True)
         else:
             self._match(stripped, actor, seen)
         return bool(self._printed)
@@ -97,6 +100,8 @@ class ConsoleLog:
                 continue
             if not actor and self._prefixed and name not in _SAID_WITHOUT_PREFIX:
                 self._now.trace.unprefixed += 1
+                return
+            if text.endswith(TORN) and name not in _WHOLE_EVEN_IF_TORN:
                 return
             if name == "launch" and not self._launches(text):
                 return
@@ -147,7 +152,7 @@ class ConsoleLog:
             self._now = LineMarks(self._rules, Trace("console", self._file))
             self._attempts.append(self._now)
 
-    def _finish_printed(self, pid: str) -> None:
+    def _finish_printed(self, pid: str, closed: bool = False) -> None:
         printed, quote = self._printed.pop(pid)
         seen = AuditEvidence(quote, self._file, printed.line_number)
         if not pid and self._prefixed:
@@ -158,7 +163,7 @@ class ConsoleLog:
                 self._new_attempt()
             self._now.printed_config(printed.text, seen)
         else:
-            self._now.printed_metrics(printed.kind == FINAL, printed.text, seen)
+            self._now.printed_metrics(printed.kind == FINAL, printed.text if closed else "", seen)
 
 
 def _printed_kind(text: str) -> str:

@@ -13,6 +13,8 @@ from functools import cache
 from monitor.sources.log_tail import LONGEST_LINE, clean
 
 _PREFIX = rb"(?:\x1b\[\d+m)?(?:\([^()\r\n]{1,120}\)(?:\x1b\[\d*m)? ?)?"
+TORN = "…"
+"""Put at the end of a last line that has no end: of a number there nobody knows whether it is whole."""
 
 Take = Callable[[int, str], bool]
 """Gets a line's number and clean text; True where the next line is wanted too, whatever it holds."""
@@ -58,9 +60,9 @@ class MarkedLines:
             self.cut += 1
 
     def finish(self) -> None:
-        """The log ends here: what is left of it is its last line."""
+        """The log ends here: what is left has no end of line, so it may be cut, and is marked so."""
         if self._rest:
-            self._read(self._rest + b"\n")
+            self._read(self._rest + TORN.encode() + b"\n")
             self._rest = b""
 
     def _read(self, body: bytes) -> None:

@@ -31,6 +31,8 @@ class RunFacts:
     trace: Trace
     files: tuple[str, ...]
     sources: tuple[str, ...]
+    superseded: bool = False
+    """A later attempt of the same name began from the start."""
     shared_files: bool = False
     """Metrics files or dumps are there that several attempts may have written."""
 
@@ -93,7 +95,9 @@ def _attempts(name: str, members: Sequence[Trace], asking: Sequence[Trace], rule
         sources = tuple(dict.fromkeys(trace.source for trace in mine))
         if not any(trace.tells for trace in mine):
             continue
-        runs.append(RunFacts(own, RunKind.TRAINING, number, merged, files, sources, several and bool(others) and last))
+        runs.append(
+            RunFacts(own, RunKind.TRAINING, number, merged, files, sources, not last, several and bool(others) and last)
+        )
     return runs
 
 

@@ -52,6 +52,7 @@ def judge_run(
         label=rules.label_of(facts.name),
         kind=facts.kind,
         attempt=facts.attempt,
+        superseded=facts.superseded,
         files=facts.files,
         planned_steps=planned,
         reached_step=val.reached_step(trace),

@@ -111,6 +111,10 @@ class AuditedRun:
     kind: RunKind = RunKind.TRAINING
     attempt: int = 0
     """0, 1, … where one name or one log holds several attempts."""
+    superseded: bool = False
+    """A later attempt of the same name began from the start."""
+    filled_by: str | None = None
+    """Evaluation whose valid score of the last step stands in for the run's own."""
     files: tuple[str, ...] = ()
     """Everything that was read of it, the console log first."""
     planned_steps: int | None = None
