@@ -7,7 +7,6 @@ with one sentence; of one that breaks off what could be read is given first.
 from __future__ import annotations
 
 import codecs
-import gzip
 import importlib
 import os
 import stat
@@ -20,8 +19,11 @@ from monitor.model.errors import LaststepError
 
 CHUNK = 4 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP_WINDOW = 31
+"""zlib's word for "with a gzip header"."""
+_CUT = "its {} stream is cut or damaged; what stands before was read"
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_MOST_CONTROLS = 0.10
+_MOST_CONTROLS = 0.03
 """Share of NUL and other control bytes in the first bytes above which a file is no text."""
 
 
@@ -37,10 +39,9 @@ def text_chunks(path: Path) -> Iterator[bytes]:
         head = file.read(4096)
         file.seek(0)
         if head.startswith(_GZIP):
-            with gzip.open(file, "rb") as unpacked:
-                yield from _encoded(_unpacked(unpacked, "gzip"))
+            yield from _encoded(_gunzipped(file))
         elif head.startswith(_ZSTD):
-            yield from _encoded(_unpacked(_zstd_reader(file), "zstd"))
+            yield from _encoded(_unzstded(_zstd_reader(file)))
         else:
             yield from _encoded(_plain(file))
 
@@ -68,16 +69,37 @@ def _plain(file: Any) -> Iterator[bytes]:
         yield chunk
 
 
-def _unpacked(reader: Any, packing: str) -> Iterator[bytes]:
+def _gunzipped(file: Any) -> Iterator[bytes]:
+    """All members of a gzip file. Own loop: `gzip` gives nothing of the chunk in which a stream breaks off."""
+    member, begun = zlib.decompressobj(_GZIP_WINDOW), False
+    for packed in _plain(file):
+        while packed:
+            if member.eof:
+                packed = packed.lstrip(b"\0")
+                member, begun = zlib.decompressobj(_GZIP_WINDOW), False
+                continue
+            try:
+                chunk = member.decompress(packed, CHUNK)
+            except zlib.error as error:
+                raise NotText(_CUT.format("gzip")) from error
+            begun = True
+            packed = member.unused_data if member.eof else member.unconsumed_tail
+            if chunk:
+                yield chunk
+    if begun and not member.eof:
+        raise NotText(_CUT.format("gzip"))
+
+
+def _unzstded(reader: Any) -> Iterator[bytes]:
+    read = getattr(reader, "read1", reader.read)
     while True:
         try:
-            chunk = reader.read(CHUNK)
-        except (OSError, EOFError, zlib.error, ValueError, RuntimeError) as error:
-            raise NotText(f"its {packing} stream is cut or damaged; what stands before was read") from error
+            chunk = read(CHUNK)
         except Exception as error:
-            if type(error).__name__ != "ZstdError":
+            # Both modules have an error class of their own, and neither may be imported here.
+            if not isinstance(error, (OSError, EOFError, ValueError)) and type(error).__name__ != "ZstdError":
                 raise
-            raise NotText(f"its {packing} stream is cut or damaged; what stands before was read") from error
+            raise NotText(_CUT.format("zstd")) from error
         if not chunk:
             return
         yield chunk

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from monitor.audit.line_marks import LineMarks
+from monitor.audit.line_marks import LineMarks, prefixed_again
 from monitor.audit.marked_lines import TORN
 from monitor.audit.overrides import read_command
 from monitor.audit.rules import AuditRules
@@ -87,9 +87,10 @@ class ConsoleLog:
 
     def _build_handlers(self) -> list[tuple[str, re.Pattern[str]]]:
         order = (
-            "step", "validation_begin", "validation_batch_end", "engine_count", "engine_off", "skipped", "total_steps",
+            "step", "progress_bar", "validation_begin", "validation_batch_end", "engine_count", "engine_off", "skipped",
+            "total_steps",
             "validation_batches", "resumed", "save_begin", "launch", "started", "asked", "intended", "event_loop",
-            "failed", "progress_bar",
+            "failed",
         )  # fmt: skip
         return [(name, pattern) for name in order for pattern in self._rules.compiled.get(name, ())]
 
@@ -118,8 +119,8 @@ class ConsoleLog:
             return
         if not self._prefixed:
             self._prefixed = True
-            self._now = self._now.restart_prefixed()
-            self._attempts[-1] = self._now
+            self._now = prefixed_again(self._rules, self._attempts)
+            self._attempts = [self._now]
         known = self._by_pid.get(pid)
         if known is None:
             if self._by_pid:

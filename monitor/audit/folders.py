@@ -14,6 +14,8 @@ from monitor.model.reading import SourceError
 from monitor.sources.checkpoints import FOLDER, inspect
 from monitor.sources.dumps import DumpSource
 
+VALIDATION, ROLLOUT = "validation", "rollout"
+
 
 def name_from_path(path: Path, rules: AuditRules) -> str:
     """The innermost part of a path that is no generic word (`logs`, `validation`, `files`)."""
@@ -23,10 +25,8 @@ def name_from_path(path: Path, rules: AuditRules) -> str:
 
 def read_dumps(folder: Path, rules: AuditRules) -> tuple[list[Trace], list[FileProblem]]:
     """One trace of a folder of `{step}.jsonl`; training rollouts are none of it. Raises `NotText`."""
-    kind = next(
-        (p for p in reversed(folder.parts) if re.search(rules.validation_folders + "|" + rules.rollout_folders, p)), ""
-    )
-    if re.search(rules.rollout_folders, kind) and not re.search(rules.validation_folders, kind):
+    kind = _kind_of(folder, rules)
+    if kind == ROLLOUT:
         return [], []
     if not kind:
         words = "holds dumps, and nothing says whether they are of validation: left out"
@@ -44,6 +44,16 @@ def read_dumps(folder: Path, rules: AuditRules) -> tuple[list[Trace], list[FileP
         if data["bad_rows"]:
             problems.append(FileProblem(data["path"], f"{data['bad_rows']} rows are no JSON: not counted"))
     return ([trace] if trace.dumps else []), problems
+
+
+def _kind_of(folder: Path, rules: AuditRules) -> str:
+    """`validation` or `rollout` by the innermost part of the path that says one of them; empty: none does."""
+    for part in reversed(folder.parts):
+        if re.search(rules.validation_folders, part):
+            return VALIDATION
+        if re.search(rules.rollout_folders, part):
+            return ROLLOUT
+    return ""
 
 
 def read_checkpoints(folder: Path, rules: AuditRules) -> tuple[list[Trace], list[FileProblem]]:

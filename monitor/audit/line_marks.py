@@ -6,6 +6,7 @@ One method a kind of mark, by the names in `configs/audit/rules.yaml`. Who may s
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from monitor.audit.overrides import read_command
 from monitor.audit.rules import AuditRules
@@ -14,7 +15,7 @@ from monitor.model.audit import AuditEvidence
 from monitor.sources.printed_dict import read_dict, read_metrics
 from monitor.sources.step_metrics import number
 
-_SECONDS = re.compile(r"(?:^| )timing_s/step:(\S+)")
+SECONDS_KEY = "timing_s/step:"
 _PAIR = re.compile(r"(?:^| - )(val-[^:]*?(?:/[^:]+)?):(\S+)(?= - |$)")
 MOST_CONFIG_DEPTH = 20
 MOST_CONFIG_KEYS = 20_000
@@ -48,15 +49,6 @@ class LineMarks:
         self._rules = rules
         self.trace = trace
         self._testing: int | None = None
-
-    def restart_prefixed(self) -> LineMarks:
-        """The same attempt without what was told before the trainer spoke: only the shell's own lines stay."""
-        kept = Trace(
-            "console", self.trace.file, config=self.trace.config, entry=self.trace.entry, started=self.trace.started
-        )
-        kept.started_seen, kept.config_seen = self.trace.started_seen, self.trace.config_seen
-        kept.whole_config = False
-        return LineMarks(self._rules, kept)
 
     def finish(self) -> Trace:
         """The trace, its name taken from its configuration."""
@@ -100,8 +92,8 @@ class LineMarks:
         text = match["metrics"]
         if "val-" in text:
             self._scores(step, ((name, value) for name, value in _PAIR.findall(text)), seen)
-        timed = _SECONDS.search(text)
-        seconds = number(timed.group(1)) if timed else None
+        at = text.find(SECONDS_KEY)
+        seconds = number(text[at + len(SECONDS_KEY) :].partition(" ")[0]) if at >= 0 else None
         if seconds is not None:
             trace.step_seconds.append(seconds)
 
@@ -191,7 +183,8 @@ class LineMarks:
         metrics = read_metrics(text)
         if final:
             self.trace.final_seen, self.trace.final_empty = seen, not metrics
-            self._scores(self.trace.last_step or 0, metrics.items(), seen, closed=True)
+            latest = max([self.trace.last_step or 0, *self.trace.begun])
+            self._scores(latest, metrics.items(), seen, closed=True)
         elif metrics:
             step = self.trace.resumed.step if self.trace.resumed else 0
             self._scores(step, metrics.items(), seen)
@@ -212,6 +205,20 @@ class LineMarks:
         if len(marks) < MOST_MARKS:
             named = match.groupdict()
             marks.append(QuantizationMark(named.get("format"), named.get("scheme"), seen))
+
+
+def prefixed_again(rules: AuditRules, attempts: Sequence[LineMarks]) -> LineMarks:
+    """One attempt in place of those that were told before the trainer first spoke: only the shell's own lines stay."""
+    kept = Trace("console", attempts[-1].trace.file)
+    for trace in (marks.trace for marks in attempts):
+        kept.config.update(trace.config)
+        kept.entry = trace.entry or kept.entry
+        kept.config_seen = trace.config_seen or kept.config_seen
+        if trace.started is not None:
+            kept.started, kept.started_seen = trace.started, trace.started_seen
+        kept.failures += trace.failures
+        kept.unprefixed += len(trace.scores) + len(trace.skipped) + len(trace.counts)
+    return LineMarks(rules, kept)
 
 
 def _at_their_keys(rules: AuditRules, flat: dict[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from monitor.model.audit import FileProblem
 _TIME = re.compile(
     rb"(?m)^(?:\x1b\[\d+m)?(?:\([^()\r\n]{1,120}\)[^\d\r\n]{0,10})?\W?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"
 )
-_ENDS = 64 << 10
+_ENDS = 16 << 10
 """Bytes at both ends of a log in which its first and last timestamps are looked for."""
 LONGEST_RUN = 400 * 86400.0
 

@@ -93,7 +93,9 @@ class MarkedLines:
         text = body[start : min(end, start + LONGEST_LINE)].decode("utf-8", "replace")
         self._wanted = False
         for piece in text.split("\r") if "\r" in text else (text,):
-            cleaned = clean(piece).rstrip()
+            # Most lines hold nothing to clean, and this test is cheaper than the cleaning.
+            plain = piece.isascii() and piece.isprintable()
+            cleaned = (piece if plain else clean(piece)).rstrip()
             if cleaned:
                 self._wanted = self._take(self.number, cleaned)
         self.number += 1

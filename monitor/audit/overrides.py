@@ -37,6 +37,8 @@ class Command:
 
 def read_words(text: str) -> list[str]:
     """The words of a shell command; where its quotes don't close, split at spaces."""
+    if not any(mark in text for mark in "'\"\\"):
+        return text.split()
     try:
         return shlex.split(text, comments=False, posix=True)
     except ValueError:

@@ -7,6 +7,7 @@ float_val 5, double_val 6). CRCs are not checked: a cut record ends the reading,
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from monitor.audit.rules import AuditRules
 from monitor.audit.trace import SeenScore, Trace
 from monitor.model.audit import AuditEvidence, FileProblem
 
+_CLEANED = re.compile(r"/(mean|std|best|worst|maj)_(\d+)(?=/|$)")
+"""The writer puts `_` for the `@` of a metric's name."""
 LONGEST_RECORD = 64 << 20
 
 
@@ -85,7 +88,7 @@ def _scalar(message: bytes) -> tuple[str, float] | None:
     tag, found = "", None
     for number, wire, value in fields(message):
         if number == 1 and isinstance(value, bytes):
-            tag = value.decode("utf-8", "replace")
+            tag = _CLEANED.sub(r"/\1@\2", value.decode("utf-8", "replace"))
         elif number == 2:
             found = number_of(wire, value)
         elif number == 8 and isinstance(value, bytes):
