@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.ledger.errors import AmbiguousRun, NoSuchRun
@@ -19,6 +19,8 @@ from monitor.model.run import PhaseSpan, RunState
 
 NAMED = 5
 """So many names stand in the sentence about an ambiguous prefix."""
+LAST_CHARACTER = "\U0010ffff"
+"""Sorts behind every character of a name."""
 HISTORY_RUNS = 20
 HISTORY_EACH = 200
 """The newest runs, and the newest durations of each phase, that limits are learned from."""
@@ -67,8 +69,7 @@ def save_run(connection: sqlite3.Connection, state: RunState, last: SavedRun | N
 
 def run(connection: sqlite3.Connection, prefix: str) -> RunState:
     """The run of this name, else the only one whose name begins so. Raises `NoSuchRun`, `AmbiguousRun`."""
-    names = [row["name"] for row in connection.execute("SELECT name FROM runs ORDER BY started_at DESC, name")]
-    found = [prefix] if prefix in names else [name for name in names if name.startswith(prefix)]
+    found = _named(connection, prefix)
     if not found:
         raise NoSuchRun(f"the ledger knows no run whose name begins with `{prefix}`")
     if len(found) > 1:
@@ -81,10 +82,33 @@ def run(connection: sqlite3.Connection, prefix: str) -> RunState:
     return replace(state, hung_since=row["hung"] if state.ended_at is None else None)
 
 
-def runs(connection: sqlite3.Connection) -> list[RunSummary]:
-    """Every run, newest first."""
+def _named(connection: sqlite3.Connection, prefix: str) -> list[str]:
+    """The run of this name alone, else all whose names begin so, newest first."""
+    if connection.execute("SELECT 1 FROM runs WHERE name = ?", (prefix,)).fetchone():
+        return [prefix]
+    span = (prefix, prefix + LAST_CHARACTER)
+    rows = connection.execute(
+        "SELECT name FROM runs WHERE name >= ? AND name <= ? ORDER BY started_at DESC, name", span
+    )
+    return [row["name"] for row in rows if row["name"].startswith(prefix)]
+
+
+def states(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, RunState]:
+    """What is known of these runs, by their whole names; those that are not known or can't be read are left out."""
+    known: dict[str, RunState] = {}
+    for name in names:
+        row = connection.execute(f"SELECT state, ({_HUNG}) AS hung FROM runs WHERE name = ?", (name,)).fetchone()
+        state = _read(row["state"]) if row else None
+        if state is not None:
+            known[name] = replace(state, hung_since=row["hung"] if state.ended_at is None else None)
+    return known
+
+
+def runs(connection: sqlite3.Connection, limit: int | None = None, offset: int = 0) -> list[RunSummary]:
+    """Every run, newest first; or `limit` of them after the first `offset`."""
     columns = "name, experiment, trainer, started_at, step, total_steps, ended_at, ended_how"
-    rows = connection.execute(f"SELECT {columns}, ({_HUNG}) AS hung FROM runs ORDER BY started_at DESC, name")
+    question = f"SELECT {columns}, ({_HUNG}) AS hung FROM runs ORDER BY started_at DESC, name LIMIT ? OFFSET ?"
+    rows = connection.execute(question, (-1 if limit is None else limit, offset))
     return [RunSummary(*row) for row in rows]
 
 
