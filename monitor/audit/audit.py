@@ -5,6 +5,7 @@ I/O stands in `reading` and `git_history`; what is concluded is made by pure fun
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +22,15 @@ from monitor.audit.quantization import NONE, asked_for
 from monitor.audit.reading import read_all
 from monitor.audit.rules import AuditRules, load_rules
 from monitor.audit.scripts import Script, judge_scripts
+from monitor.audit.summary_fix import fix_summary, read_document
 from monitor.audit.validations import planned_steps
 from monitor.audit.verdicts import checkpoint_of, judge_run
 from monitor.audit.zones import Zone, zone_of_offset
 from monitor.ledger.comparisons import of_audited, reported_comparisons
-from monitor.model.audit import Audit, AuditedRun, FileProblem, RunKind, ScriptVerdict, SkipWindow
+from monitor.model.audit import Action, Audit, AuditedRun, Comparison, FileProblem, RunKind, ScriptVerdict, SkipWindow
+from monitor.model.errors import LaststepError
+
+MOST_DOCUMENTS = 100
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,13 @@ def audit(options: AuditOptions) -> Audit:
     starts = [(run.name, run.started_at) for run in runs if run.kind is RunKind.TRAINING]
     windows = [replace(window, runs=places_inside(window, starts)) for window in windows]
     scripts = _scripts(inventory, runs)
-    items = [item for run in runs if (item := of_audited(run)) is not None]
+    comparisons = reported_comparisons([item for run in runs if (item := of_audited(run)) is not None])
     return Audit(
         runs=tuple(runs),
-        comparisons=reported_comparisons(items),
+        comparisons=comparisons,
         windows=tuple(windows),
         scripts=scripts,
-        actions=actions_for(runs, scripts, windows),
+        actions=(*actions_for(runs, scripts, windows), *_summaries(inventory, runs, comparisons)),
         cost=cost_of(runs, options.minutes_per_run, options.gpus),
         problems=tuple(dict.fromkeys(problems)),
         testimony=tuple(str(path) for path in inventory.prose),
@@ -153,6 +158,22 @@ def _histories(
         offset = offset if offset is not None else history.utc_offset
         problems += history.problems
     return windows, offset, problems
+
+
+def _summaries(inventory: Inventory, runs: Sequence[AuditedRun], comparisons: Sequence[Comparison]) -> list[Action]:
+    """Documents that tell scores of these runs: testimony, and to be corrected."""
+    found = []
+    for path in inventory.prose[:MOST_DOCUMENTS]:
+        try:
+            marked = fix_summary(read_document(path), runs, comparisons).marked
+        except LaststepError:
+            continue
+        if marked:
+            sentence = f"{path} tells {marked} scores without their step and standing"
+            found.append(
+                Action("summary", sentence, command=f"laststep audit … --fix-summary {shlex.quote(str(path))}")
+            )
+    return found
 
 
 def _take_scripts(inventory: Inventory, repositories: Sequence[Path]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,3 +149,41 @@ def test_runs_before_a_date_are_left_out_on_request(case: Path, capsys: pytest.C
     assert main(["audit", str(case), "--json", "--since", "2026-01-16"]) == 0
     labels = [run["label"] for run in json.loads(capsys.readouterr().out)["runs"] if run["kind"] == "training"]
     assert labels == list(AFFECTED)
+
+
+def test_the_summary_is_corrected_as_a_diff_that_patch_takes(case: Path, tmp_path: Path) -> None:
+    document = tmp_path / "ALL.md"
+    document.write_text("# All\n\n- **E13k**: Step 0: 7.96% → Step 20: 65.96%\n")
+    command = [sys.executable, "-m", "monitor.cli", "audit", str(case), "--fix-summary", str(document)]
+    diff = subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
+    assert document.read_text().endswith("65.96%\n")
+    subprocess.run(["patch", "-p1", "-s"], input=diff, cwd=tmp_path, check=True, timeout=60)
+    assert "65.96% (step 20 of 29: not-final, unproven; the final score is missing)" in document.read_text()
+
+
+def test_a_document_is_rewritten_only_where_that_is_said(
+    case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "ALL.md"
+    document.write_text("E13j: 73.31%\n")
+    assert main(["audit", str(case), "--fix-summary", str(document), "--write"]) == 0
+    assert "not-quantized" in document.read_text()
+    assert main(["audit", str(case), "--write"]) == 2
+    capsys.readouterr()
+
+
+def test_the_impact_analysis_names_affected_and_cleared_runs(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", str(case), "--markdown"]) == 0
+    text = capsys.readouterr().out
+    affected = text.index("## Affected runs")
+    cleared = text.index("## Cleared runs")
+    assert affected < text.index("### E13j") < cleared < text.index("### E13h")
+
+
+def test_a_document_that_tells_scores_is_testimony_and_an_action(case: Path, tmp_path: Path) -> None:
+    document = tmp_path / "SUMMARY.md"
+    document.write_text("E13k reached 65.96% (FINAL, valid, W4A4 proved)\n")
+    found = audited(case / "logs", document)
+    assert str(document) in found.testimony
+    assert words(the_run(found, "E13k")) == ["missing-final", "unproven"]
+    assert [action.kind for action in found.actions][-1] == "summary"
