@@ -21,21 +21,28 @@ MOST_PAIRED = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words of `scores`."""
     parser.add_argument("run", nargs="*", metavar="RUN", help="run names or prefixes (default: all)")
+    parser.add_argument("--history", action="store_true", help="every record ever kept, with what corrected what")
     add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit 12 where a named run's final score doesn't stand."""
     from monitor.ledger.store import Ledger
+    from monitor.report.score_history import history_document, history_lines
     from monitor.report.scores import scores_document, scores_text
 
     with Ledger.open(read_only=True) as ledger:
         names = [ledger.run(prefix).name for prefix in arguments.run] or [summary.name for summary in ledger.runs()]
-        rows = [(ledger.run(name), ledger.scores(name)) for name in names]
+        rows = ledger.runs_with_scores(names)
+        history = [score for name in names for score in ledger.score_history(name)] if arguments.history else []
     comparisons = _comparisons(rows, named=bool(arguments.run))
     document = scores_document(rows, comparisons)
+    if arguments.history:
+        document["history"] = history_document(history)
     if arguments.json:
         print_json(document)
+    elif arguments.history:
+        print("\n".join(history_lines(history)) or "no score in the ledger yet")
     else:
         print(scores_text(document, comparisons))
     stands = all(entry["final_stands"] for entry in document["runs"])

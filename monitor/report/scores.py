@@ -29,6 +29,8 @@ def score_document(score: Score) -> dict[str, Any]:
         "recorded_at": utc(score.recorded_at),
         "standing": [word.value for word in score.standing],
         "reasons": list(score.reasons),
+        "revision": score.revision,
+        "correction": score.correction,
         "provenance": provenance,
     }
 
