@@ -23,14 +23,17 @@ from monitor.audit.reading import read_all
 from monitor.audit.rules import AuditRules, load_rules
 from monitor.audit.scripts import Script, judge_scripts
 from monitor.audit.summary_fix import fix_summary, read_document
-from monitor.audit.validations import planned_steps
+from monitor.audit.validations import planned_steps, whole
 from monitor.audit.verdicts import checkpoint_of, judge_run
 from monitor.audit.zones import Zone, zone_of_offset
 from monitor.ledger.comparisons import of_audited, reported_comparisons
 from monitor.model.audit import Action, Audit, AuditedRun, Comparison, FileProblem, RunKind, ScriptVerdict, SkipWindow
 from monitor.model.errors import LaststepError
+from monitor.sources.printed_config import count_rows
 
 MOST_DOCUMENTS = 100
+SAMPLES_EACH = "actor_rollout_ref.rollout.val_kwargs.n"
+"""Configuration key: samples of one prompt in a validation."""
 
 
 @dataclass(frozen=True)
@@ -138,12 +141,17 @@ def _data_of(item: RunFacts) -> str:
 
 
 def _whole_rows(facts: Sequence[RunFacts]) -> dict[str, int]:
-    """Validation set → rows of the largest dump over it."""
-    rows: dict[str, int] = {}
+    """Validation set → rows of a whole validation: as its file holds them, else of the largest of several dumps.
+
+    One dump alone says nothing of how many rows there should be.
+    """
+    rows: dict[str, list[int]] = {}
     for item in facts:
-        for dump in item.trace.dumps.values():
-            rows[_data_of(item)] = max(rows.get(_data_of(item), 0), dump.rows)
-    return rows
+        rows.setdefault(_data_of(item), []).extend(dump.rows for dump in item.trace.dumps.values())
+    counted = {data: count_rows(data) for data in rows if data}
+    each = {_data_of(item): whole(item.trace.config.get(SAMPLES_EACH)) or 1 for item in facts}
+    known = {data: max(found) for data, found in rows.items() if len(found) > 1}
+    return known | {data: count * max(each[data], 1) for data, count in counted.items() if count is not None}
 
 
 def _histories(

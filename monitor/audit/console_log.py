@@ -23,8 +23,10 @@ LONGEST_QUOTE = 200
 _PREFIX = re.compile(r"^\s*\((?P<actor>[\w.:-]+)[^()]*\bpid=(?P<pid>\d+(?:, ip=[\w.:]+)?)[^()]*\) ?")
 _WHOLE_EVEN_IF_TORN = ("step", "engine_count", "engine_off", "skipped", "event_loop", "failed", "validation_batch_end")
 """What a last line without its end still tells: its pattern ends in words, or its numbers are checked one by one."""
-_SAID_WITHOUT_PREFIX = ("launch", "started", "failed")
-"""The shell and the driver say these themselves."""
+_SAID_WITHOUT_PREFIX = ("launch", "started", "failed", "progress_bar")
+"""The shell and the driver say these themselves; a bar is only asked for its total."""
+_CONTINUES = (" ", "{", "(", "}", '"', "'", ":", ",")
+"""What a line of a printed value begins with, also where Ray broke a line that was written in pieces."""
 CONFIG, INITIAL, FINAL = "config", "initial", "final"
 MOST_ATTEMPTS = 1000
 
@@ -54,7 +56,7 @@ class ConsoleLog:
         if open_print is not None and number - open_print[0].line_number > MOST_LINES:
             self._finish_printed(pid)
             open_print = None
-        if open_print is not None and body.startswith((" ", "{", "(", "}", '"', "'")) and not open_print[0].hopeless:
+        if open_print is not None and body.startswith(_CONTINUES) and not open_print[0].hopeless:
             if open_print[0].add(body.removesuffix(TORN)):
                 self._finish_printed(pid, closed=True)
             return bool(self._printed)

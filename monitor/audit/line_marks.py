@@ -17,6 +17,7 @@ from monitor.sources.step_metrics import number
 
 SECONDS_KEY = "timing_s/step:"
 _PAIR = re.compile(r"(?:^| - )(val-[^:]*?(?:/[^:]+)?):(\S+)(?= - |$)")
+UNMISTAKABLE = ("val_only", "resume_path", "gpus_per_node", "nodes", "most_samples")
 MOST_CONFIG_DEPTH = 20
 MOST_CONFIG_KEYS = 20_000
 
@@ -222,8 +223,11 @@ def prefixed_again(rules: AuditRules, attempts: Sequence[LineMarks]) -> LineMark
 
 
 def _at_their_keys(rules: AuditRules, flat: dict[str, str]) -> dict[str, str]:
-    """Keys that were read one by one (`*.test_freq`), put where the trainers keep them."""
+    """Keys that were read one by one (`*.test_freq`), put where the trainers keep them.
+
+    Only those whose last name means one thing in a whole configuration: `format` or `weights` do not.
+    """
     keys = {key for profile in rules.profiles for key in profile.config_keys.values()}
-    keys |= {key for names in rules.config_keys.values() for key in names}
-    by_leaf = {key.rpartition(".")[2]: key for key in sorted(keys)}
+    keys |= {key for name in UNMISTAKABLE for key in rules.config_keys[name]}
+    by_leaf = {key.rpartition(".")[2]: key for key in sorted(keys) if key.startswith(("trainer.", "data."))}
     return {by_leaf[leaf]: value for key, value in flat.items() if (leaf := key.removeprefix("*.")) in by_leaf}

@@ -13,6 +13,9 @@ from functools import cache
 from monitor.sources.log_tail import LONGEST_LINE, clean
 
 _PREFIX = rb"(?:\x1b\[\d+m)?(?:\([^()\r\n]{1,120}\)(?:\x1b\[\d*m)? ?)?"
+_RAY = re.compile(r"^\s*\([^()]{1,80}pid=\d+[^()]{0,80}\) ?")
+"""Ray puts it before a line once; what is redrawn in the same line is said by the same process."""
+
 TORN = "…"
 """Put at the end of a last line that has no end: of a number there nobody knows whether it is whole."""
 
@@ -92,12 +95,15 @@ class MarkedLines:
             self.cut += 1
         text = body[start : min(end, start + LONGEST_LINE)].decode("utf-8", "replace")
         self._wanted = False
+        prefix = ""
         for piece in text.split("\r") if "\r" in text else (text,):
             # Most lines hold nothing to clean, and this test is cheaper than the cleaning.
             plain = piece.isascii() and piece.isprintable()
             cleaned = (piece if plain else clean(piece)).rstrip()
             if cleaned:
-                self._wanted = self._take(self.number, cleaned)
+                said = _RAY.match(cleaned)
+                prefix = said.group() if said else prefix
+                self._wanted = self._take(self.number, cleaned if said else prefix + cleaned)
         self.number += 1
         return end + 1
 

@@ -39,6 +39,8 @@ class RunFacts:
 
 def bring_together(traces: Iterable[Trace], rules: AuditRules) -> list[RunFacts]:
     """Every run that shows in the traces, in order of their names; scores as fractions."""
+    traces = list(traces)
+    _claim_folders(traces)
     named: dict[str, list[Trace]] = {}
     evaluations: list[tuple[str, Trace]] = []
     asking: dict[str, list[Trace]] = {}
@@ -61,6 +63,25 @@ def bring_together(traces: Iterable[Trace], rules: AuditRules) -> list[RunFacts]
         taken.add(own)
         runs.append(RunFacts(own, RunKind.EVALUATION, 0, _as_fractions(trace, rules), (trace.file,), (trace.source,)))
     return runs
+
+
+def _claim_folders(traces: Sequence[Trace]) -> None:
+    """Name dumps and checkpoints after the one run whose configuration writes into their folder."""
+    claims: dict[tuple[str, ...], set[str]] = {}
+    for trace in traces:
+        for key in ("trainer.validation_data_dir", "trainer.default_local_dir"):
+            folder = trace.config.get(key)
+            if folder and trace.name:
+                claims.setdefault(_tail(folder), set()).add(trace.name)
+    for trace in traces:
+        names = claims.get(_tail(trace.file), set()) if trace.source in ("dump", "checkpoint") else set()
+        if len(names) == 1:
+            trace.name = next(iter(names))
+
+
+def _tail(path: str) -> tuple[str, ...]:
+    """The last two parts of a path: what is left of it when a folder of results was copied elsewhere."""
+    return tuple(part for part in path.split("/") if part not in ("", "."))[-2:]
 
 
 def stem_of(file: str) -> str:
