@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from monitor.ledger.intervals import Difference, independent, paired
@@ -244,23 +244,28 @@ def of_audited(
 
 def of_score(run: RunState, score: Score, samples: Mapping[str, float] | None = None) -> Comparable:
     """A score of the ledger."""
-    known = score.provenance
-    declared = known.recipe_declared
+    item = of_record(score, run.final_step, run.started_at)
+    declared = item.recipe
     if declared is None and run.config.recipe is not None:
         declared = str(run.config.recipe.get("name"))
+    return replace(item, recipe=declared, data=item.data or run.config.validation_sha256, samples=samples or {})
+
+
+def of_record(score: Score, final_step: int | None, started_at: float | None) -> Comparable:
+    """A score of the ledger by its own record and two facts of its run."""
+    known = score.provenance
     return Comparable(
-        run=run.name,
+        run=score.run,
         step=score.step,
         metric=score.metric,
         value=score.value,
         standing=score.standing,
         reasons=score.reasons,
-        final_step=run.final_step,
-        recipe=declared,
-        data=known.data_sha256 or run.config.validation_sha256,
+        final_step=final_step,
+        recipe=known.recipe_declared,
+        data=known.data_sha256,
         rows=known.rows,
-        started_at=run.started_at,
-        samples=samples or {},
+        started_at=started_at,
         evidence=tuple(AuditEvidence(item.what, item.file, item.line) for item in known.evidence),
     )
 
