@@ -56,7 +56,8 @@ class ConsoleLog:
         if open_print is not None and number - open_print[0].line_number > MOST_LINES:
             self._finish_printed(pid)
             open_print = None
-        if open_print is not None and body.startswith(_CONTINUES) and not open_print[0].hopeless:
+        continues = not stripped or body.startswith(_CONTINUES)
+        if open_print is not None and continues and not open_print[0].hopeless:
             if open_print[0].add(body.removesuffix(TORN)):
                 self._finish_printed(pid, closed=True)
             return bool(self._printed)

@@ -140,6 +140,10 @@ def _weights(facts: RunFacts, family: Family, rules: AuditRules, score: SeenScor
     """Whether the engine held trained weights, as far as the score itself and the log can show it."""
     if score.step == 0:
         return
+    told = _fingerprints(facts, score.step)
+    if told is not None:
+        yield from told
+        return
     own = [item.value for item in facts.trace.scores if item.step == 0 and item.metric == score.metric]
     levels = own or list(family.base_levels.get(score.metric, ()))
     errors = [mark for mark in facts.trace.loop_errors if mark.step <= score.step]
@@ -164,11 +168,23 @@ def _weights(facts: RunFacts, family: Family, rules: AuditRules, score: SeenScor
         yield Standing.UNPROVEN, f"an event-loop error before it (line {line}) can have left older weights; {cure}"
 
 
+def _fingerprints(facts: RunFacts, step: int) -> list[Reason] | None:
+    """What the engine's own fingerprints of its weights tell; None where it printed none to compare."""
+    mine = {count.fingerprint for count in facts.trace.counts if count.step == step and count.fingerprint}
+    earlier = {count.fingerprint: count for count in facts.trace.counts if count.step < step and count.fingerprint}
+    if not mine or not earlier:
+        return None
+    same = next((earlier[fingerprint] for fingerprint in mine if fingerprint in earlier), None)
+    if same is None:
+        return []
+    words = f"the engine held the weights of step {same.step} (line {same.seen.line}, the same fingerprint)"
+    return [(Standing.STALE_WEIGHTS, f"{words}; a rerun from the checkpoint evaluates the right weights")]
+
+
 def _moved(facts: RunFacts, score: SeenScore, margin: float) -> bool:
     """True where the metric moved between validations: the engine did take new weights."""
     others = [item.value for item in facts.trace.scores if item.metric == score.metric and item.step < score.step]
-    prints = {count.fingerprint for count in facts.trace.counts if count.step <= score.step and count.fingerprint}
-    return len(prints) > 1 or any(abs(score.value - value) > margin for value in others)
+    return any(abs(score.value - value) > margin for value in others)
 
 
 def _completeness(facts: RunFacts, validation: AuditedValidation | None, rules: AuditRules) -> Iterator[Reason]:
@@ -206,7 +222,8 @@ def _why_valid(facts: RunFacts, family: Family, score: SeenScore, validation: Au
         )
     else:
         parts.append("training was not quantized, and neither was this")
-    parts.append("the score stands clear of the base model's")
+    seen = _fingerprints(facts, score.step) is not None
+    parts.append("its weights are no earlier step's" if seen else "the score stands clear of the base model's")
     return "valid: " + ", ".join(parts)
 
 

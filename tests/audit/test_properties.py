@@ -68,7 +68,7 @@ def proved(run: Run) -> bool:
     return final_ran(run) and whole and counted and run.loop_error_at is None
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs())
 @example(Run(engine="silent", before=ECHOES[2]))
 @example(Run(scores={0: 0.08, 20: 0.6}, skips=True, before=ECHOES[4]))
@@ -80,7 +80,7 @@ def test_a_run_is_valid_exactly_where_its_log_proves_it(run: Run) -> None:
     assert (found.cleared is not None) == final_ran(run)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(families, st.booleans())
 def test_no_run_of_a_family_is_judged_by_another_ones_proof(family: tuple[Run, ...], together: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +93,7 @@ def test_no_run_of_a_family_is_judged_by_another_ones_proof(family: tuple[Run, .
         assert ("missing-final" in words(the_run(found, run.name))) == (not final_ran(run))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs(), st.floats(0, 1))
 def test_a_log_cut_at_any_byte_proves_no_more_than_is_left_of_it(run: Run, share: float) -> None:
     text = "\n".join(console(run)).encode()
