@@ -86,7 +86,7 @@ class Git:
     def _too_late(self) -> GitUnreadable:
         return GitUnreadable(
             f"git took longer than {self._deadline_seconds:.0f} s for {self.repository}",
-            "name the commit with --commit, or use a clone on a local disk",
+            "copy the repository to a local disk, or raise deadline_seconds in configs/audit/validation_source.yaml",
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.audit import git_log
-from monitor.audit.git_command import Git, everywhere, exactly
+from monitor.audit.git_command import Git, exactly
 from monitor.audit.git_log import Commit, Line
 from monitor.audit.validation_source import SourceWords
 
@@ -36,11 +36,13 @@ class Suspicion:
 
 def worded(git: Git, line: Line, span: str, words: SourceWords, validating: frozenset[str]) -> list[Suspicion]:
     """Commits of the line whose subject or added lines say that a validation is skipped, in files that validate."""
+    if not validating:
+        return []
     pattern = re.compile(words.suspect_words)
     reverting = re.compile(words.reverting_subject)
-    limit = everywhere(words.files)
+    limit = exactly(sorted(validating))
     by_subject = git_log.commits(git, "--extended-regexp", "-i", "--grep=skip|disabl|bypass|remov", span, limit=limit)
-    by_lines = git_log.commits(git, "-G[Ss]kip.{0,60}[Vv]alid", span, limit=limit)
+    by_lines = git_log.commits(git, "--extended-regexp", "-G[Ss]kip.{0,60}[Vv]alid", span, limit=limit)
     found = {commit.sha: commit for commit in (*by_subject, *by_lines) if not reverting.search(commit.subject)}
     suspicions = []
     for commit in list(found.values())[:MOST_WORDED]:

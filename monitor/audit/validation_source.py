@@ -80,7 +80,11 @@ def places(source: str, words: SourceWords | None = None) -> tuple[Place, ...]:
     if tree is None:
         return (Place("?", Effect.UNKNOWN, 1),)
     found: list[Place] = []
+    rows = source.splitlines()
     for name, function in _functions(tree, ""):
+        own = "\n".join(rows[function.lineno - 1 : function.end_lineno])
+        if not any(word in own for word in words.validate_calls):
+            continue
         if function.name in words.validate_calls:
             found += _judged_validation(name, function, words)
         else:
