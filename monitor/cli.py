@@ -22,6 +22,7 @@ CALLS = {
     "scores": "scores with provenance and standing",
     "check": "what will go wrong with a training, before its first step",
     "run": "start a training command with the hooks in and a watch on it",
+    "audit": "past experiments from logs, scripts, dumps and git history: which scores are true",
     "rerun": "fill a missing final score from a checkpoint: plan, preflight, launch",
     "demo": "the built-in GRPO run, live, with hangs to order",
     "doctor": "what can be seen from here, what can't, and what would change that",

@@ -1,8 +1,8 @@
 """What a run leaves in the ledger beside its live row: itself, its phases, checkpoint manifests, and its scores.
 
 Covers when each is kept. A score is kept only once its validation is settled, since scores never change in place: the
-trainer has gone on to something else, or the run has ended. Hashing checkpoints goes on in a thread of its own, so a
-slow disk never holds up the watch.
+trainer has gone on to something else, or the run has ended. What is learned of it later is a new record. Hashing
+checkpoints goes on in a thread of its own, so a slow disk never holds up the watch.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from monitor.ledger.corrections import why_corrected
 from monitor.ledger.provenance import scores_of
 from monitor.ledger.store import Ledger
 from monitor.model.errors import LaststepError
 from monitor.model.fact import Fact, FactKind
 from monitor.model.finding import Finding, Verdict
 from monitor.model.run import Checkpoint, RunState, Validation
+from monitor.model.score import Score
 from monitor.sources import checkpoints
 
 T = TypeVar("T")
@@ -41,7 +43,7 @@ class Keepsakes:
         self._ledger = ledger
         self._hash_limit = hash_limit_bytes
         self._attestations: dict[int, dict[str, Any]] = {}
-        self._kept_scores: set[tuple[int, str]] = set()
+        self._kept_scores: dict[tuple[int, str], Score] = {}
         self._saved: RunState | None = None
         self._history: dict[str, list[float]] | None = None
         self._manifests: dict[int, dict[str, list[object]]] = {}
@@ -106,9 +108,21 @@ class Keepsakes:
         settled = {item.step for item in state.validations if self._settled(item, state, now)}
         for score in scores_of(state, self._attestations, now):
             key = (score.step, score.metric)
-            if score.step in settled and key not in self._kept_scores:
-                self._ledger.add_score(score)
-                self._kept_scores.add(key)
+            if score.step not in settled:
+                continue
+            if key not in self._kept_scores:
+                new = self._ledger.add_score(score)
+                self._kept_scores[key] = score if new else self._last_record(score)
+            kept = self._kept_scores[key]
+            why = why_corrected(kept, score)
+            if why is not None:
+                self._kept_scores[key] = self._ledger.correct_score(score, why) or score
+
+    def _last_record(self, score: Score) -> Score:
+        """What a watch before this one kept of the same score."""
+        records = self._ledger.scores(score.run)
+        same = (kept for kept in records if kept.provenance.source == score.provenance.source)
+        return next((kept for kept in same if (kept.step, kept.metric) == (score.step, score.metric)), score)
 
     @staticmethod
     def _settled(validation: Validation, state: RunState, now: float) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from monitor.ledger.rows import FindingRow, ManifestRow
@@ -14,27 +15,85 @@ from monitor.model.finding import Finding
 from monitor.model.json_form import from_json, to_json
 from monitor.model.score import Score
 
+MOST_NAMES = 500
+"""Names in one question: older sqlite takes at most 999."""
 LIVE_ROWS = 20
 """Live documents of the newest runs are kept: they serve the screens, the other tables keep what must last."""
 
 
 def add_score(connection: sqlite3.Connection, score: Score) -> bool:
     """Keep a score once per run, step, metric, source and rerun; False where it is kept already (and not changed)."""
-    provenance = score.provenance
-    key = (score.run, score.step, score.metric, provenance.source, provenance.rerun_id or "")
+    return _insert_score(connection, replace(score, revision=0, correction=""))
+
+
+def correct_score(connection: sqlite3.Connection, score: Score, why: str) -> Score | None:
+    """Keep `score` as a new record over the last one of its key; None where that one already says the same.
+
+    A score that was never kept is kept as it is, without a correction.
+    """
+    row = connection.execute(
+        f"SELECT revision, document FROM scores WHERE {_SAME_KEY} ORDER BY revision DESC LIMIT 1", _key(score)
+    ).fetchone()
+    if row is None:
+        return score if add_score(connection, score) else None
+    last = from_json(Score, json.loads(row["document"]))
+    if (last.value, last.standing, last.reasons) == (score.value, score.standing, score.reasons):
+        return None
+    corrected = replace(score, revision=row["revision"] + 1, correction=why)
+    return corrected if _insert_score(connection, corrected) else None
+
+
+_SAME_KEY = "run = ? AND step = ? AND metric = ? AND source = ? AND rerun = ?"
+
+
+def _key(score: Score) -> tuple[str, int, str, str, str]:
+    return score.run, score.step, score.metric, score.provenance.source, score.provenance.rerun_id or ""
+
+
+def _insert_score(connection: sqlite3.Connection, score: Score) -> bool:
     done = connection.execute(
-        """INSERT OR IGNORE INTO scores (run, step, metric, source, rerun, recorded_at, document)
-        VALUES (?, ?, ?, ?, ?, ?, ?)""",
-        (*key, score.recorded_at, json.dumps(to_json(score))),
+        """INSERT OR IGNORE INTO scores (run, step, metric, source, rerun, revision, recorded_at, document)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (*_key(score), score.revision, score.recorded_at, json.dumps(to_json(score))),
     )
     return done.rowcount == 1
 
 
-def scores(connection: sqlite3.Connection, run: str | None) -> list[Score]:
-    """Scores of one run, or of all, by step and then as they came."""
-    where, values = ("", ()) if run is None else ("WHERE run = ?", (run,))
-    rows = connection.execute(f"SELECT document FROM scores {where} ORDER BY run, step, id", values)
-    return [from_json(Score, json.loads(row["document"])) for row in rows]
+def scores(connection: sqlite3.Connection, runs: Sequence[str] | None, read: dict[int, Score]) -> list[Score]:
+    """What holds now of these runs, or of all: the last record of each key, by run, step and then as they first came.
+
+    `read`: records that were read before, by id; those of this reading are put in. A record never changes.
+    """
+    last = """SELECT id, document FROM scores {where} AND revision = (SELECT max(revision) FROM scores AS later
+        WHERE later.run = scores.run AND later.step = scores.step AND later.metric = scores.metric
+            AND later.source = scores.source AND later.rerun = scores.rerun)
+        ORDER BY run, step, id"""
+    return _read_scores(connection, last, runs, read)
+
+
+def score_history(connection: sqlite3.Connection, runs: Sequence[str] | None) -> list[Score]:
+    """Every record of these runs, or of all, corrected ones too: by run, step, metric, and then as they came."""
+    return _read_scores(connection, "SELECT id, document FROM scores {where} ORDER BY run, step, metric, id", runs, {})
+
+
+def _read_scores(
+    connection: sqlite3.Connection, question: str, runs: Sequence[str] | None, read: dict[int, Score]
+) -> list[Score]:
+    if runs is None:
+        rows = connection.execute(question.format(where="WHERE true")).fetchall()
+    else:
+        rows = []
+        for first in range(0, len(runs), MOST_NAMES):
+            part = runs[first : first + MOST_NAMES]
+            where = f"WHERE run IN ({', '.join('?' * len(part))})"
+            rows += connection.execute(question.format(where=where), tuple(part)).fetchall()
+    found = []
+    for row in rows:
+        score = read.get(row["id"])
+        if score is None:
+            score = read[row["id"]] = from_json(Score, json.loads(row["document"]))
+        found.append(score)
+    return found
 
 
 def save_finding(connection: sqlite3.Connection, run: str, finding: Finding, bundle: str | None, at: float) -> bool:

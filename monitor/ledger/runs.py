@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.ledger import claims
+from monitor.ledger.abandoned import as_it_stands
 from monitor.ledger.errors import AmbiguousRun, NoSuchRun
 from monitor.ledger.merging import merged
 from monitor.ledger.rows import RunSummary
 from monitor.model.json_form import MalformedRecord, from_json, to_json
 from monitor.model.run import PhaseSpan, RunState
-from monitor.sources.process_mark import is_gone
 
 NAMED = 5
 """So many names stand in the sentence about an ambiguous prefix."""
+LAST_CHARACTER = "\U0010ffff"
+"""Sorts behind every character of a name."""
 HISTORY_RUNS = 20
 HISTORY_EACH = 200
 """The newest runs, and the newest durations of each phase, that limits are learned from."""
-
-GONE_UNSEEN = "gone-unseen"
-"""How a run ended whose driver is gone without any watch that saw it: known from the driver's process alone."""
 
 _HUNG = "SELECT min(found_at) FROM findings WHERE run = runs.name AND proved AND withdrawn_at IS NULL"
 
@@ -72,8 +70,7 @@ def save_run(connection: sqlite3.Connection, state: RunState, last: SavedRun | N
 
 def run(connection: sqlite3.Connection, prefix: str) -> RunState:
     """The run of this name, else the only one whose name begins so. Raises `NoSuchRun`, `AmbiguousRun`."""
-    names = [row["name"] for row in connection.execute("SELECT name FROM runs ORDER BY started_at DESC, name")]
-    found = [prefix] if prefix in names else [name for name in names if name.startswith(prefix)]
+    found = _named(connection, prefix)
     if not found:
         raise NoSuchRun(f"the ledger knows no run whose name begins with `{prefix}`")
     if len(found) > 1:
@@ -83,41 +80,43 @@ def run(connection: sqlite3.Connection, prefix: str) -> RunState:
     state = _read(row["state"])
     if state is None:
         raise NoSuchRun(f"the record of {found[0]} can't be read by this version", "update laststep")
-    ended_at = _abandoned_at(connection, state) if state.ended_at is None else None
-    if ended_at is not None:
-        return replace(state, ended_at=ended_at, ended_how=GONE_UNSEEN)
-    return replace(state, hung_since=row["hung"] if state.ended_at is None else None)
+    return as_it_stands(connection, state, row["hung"])
 
 
-def runs(connection: sqlite3.Connection) -> list[RunSummary]:
-    """Every run, newest first."""
+def _named(connection: sqlite3.Connection, prefix: str) -> list[str]:
+    """The run of this name alone, else all whose names begin so, newest first."""
+    if connection.execute("SELECT 1 FROM runs WHERE name = ?", (prefix,)).fetchone():
+        return [prefix]
+    span = (prefix, prefix + LAST_CHARACTER)
+    rows = connection.execute(
+        "SELECT name FROM runs WHERE name >= ? AND name <= ? ORDER BY started_at DESC, name", span
+    )
+    return [row["name"] for row in rows if row["name"].startswith(prefix)]
+
+
+def states(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, RunState]:
+    """What is known of these runs, by their whole names; those that are not known or can't be read are left out."""
+    known: dict[str, RunState] = {}
+    for name in names:
+        row = connection.execute(f"SELECT state, ({_HUNG}) AS hung FROM runs WHERE name = ?", (name,)).fetchone()
+        state = _read(row["state"]) if row else None
+        if state is not None:
+            known[name] = as_it_stands(connection, state, row["hung"])
+    return known
+
+
+def runs(connection: sqlite3.Connection, limit: int | None = None, offset: int = 0) -> list[RunSummary]:
+    """Every run, newest first; or `limit` of them after the first `offset`."""
     columns = "name, experiment, trainer, started_at, step, total_steps, ended_at, ended_how"
-    rows = connection.execute(f"SELECT {columns}, ({_HUNG}) AS hung FROM runs ORDER BY started_at DESC, name")
-    found = [RunSummary(*row) for row in rows]
-    return [summary if summary.ended_at is not None else _summary_now(connection, summary) for summary in found]
+    question = f"SELECT {columns}, ({_HUNG}) AS hung FROM runs ORDER BY started_at DESC, name LIMIT ? OFFSET ?"
+    rows = connection.execute(question, (-1 if limit is None else limit, offset))
+    summaries = [RunSummary(*row) for row in rows]
+    now = states(connection, [item.name for item in summaries if item.ended_at is None])
+    return [_with_end_of(now[item.name], item) if item.name in now else item for item in summaries]
 
 
-def _summary_now(connection: sqlite3.Connection, summary: RunSummary) -> RunSummary:
-    row = connection.execute("SELECT state FROM runs WHERE name = ?", (summary.name,)).fetchone()
-    state = _read(row["state"])
-    ended_at = _abandoned_at(connection, state) if state is not None else None
-    if ended_at is None:
-        return summary
-    return replace(summary, ended_at=ended_at, ended_how=GONE_UNSEEN, hung_since=None)
-
-
-def _abandoned_at(connection: sqlite3.Connection, state: RunState) -> float | None:
-    """When a run that no watch saw end was last seen, None where its driver lives or can't be told to be gone.
-
-    Derived at each reading: a watch that comes back reads the files and tells the end better than this.
-    """
-    mark = state.config.driver_mark
-    if mark is None or not is_gone(mark) or claims.held_by(connection, claims.WATCH + state.name):
-        return None
-    row = connection.execute("SELECT at FROM live WHERE run = ?", (state.name,)).fetchone()
-    if row is not None:
-        return float(row["at"])
-    return state.progress.last_moved_at if state.progress else state.started_at
+def _with_end_of(state: RunState, summary: RunSummary) -> RunSummary:
+    return replace(summary, ended_at=state.ended_at, ended_how=state.ended_how, hung_since=state.hung_since)
 
 
 def save_spans(connection: sqlite3.Connection, run: str, spans: Iterable[PhaseSpan]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION_ID = 0x6C617374
 """`last` in ASCII: tells the ledger's file from another program's."""
 
@@ -42,7 +42,23 @@ _VERSION_1 = (
         WHERE status NOT IN ('done', 'failed', 'cancelled')""",
 )
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: _VERSION_1}
+# Corrections are records of their own, so `revision` enters the key: sqlite can only rebuild the table for that.
+_VERSION_2 = (
+    """CREATE TABLE scores_2 (
+        id INTEGER PRIMARY KEY, run TEXT NOT NULL, step INTEGER NOT NULL, metric TEXT NOT NULL, source TEXT NOT NULL,
+        rerun TEXT NOT NULL, revision INTEGER NOT NULL, recorded_at REAL NOT NULL, document TEXT NOT NULL,
+        UNIQUE (run, step, metric, source, rerun, revision))""",
+    """INSERT INTO scores_2 (id, run, step, metric, source, rerun, revision, recorded_at, document)
+        SELECT id, run, step, metric, source, rerun, 0, recorded_at, document FROM scores""",
+    "DROP TABLE scores",
+    "ALTER TABLE scores_2 RENAME TO scores",
+    "CREATE INDEX runs_newest ON runs (started_at DESC, name)",
+    "CREATE INDEX runs_alike ON runs (trainer, started_at DESC)",
+    "CREATE INDEX findings_of_run ON findings (run, found_at, id)",
+    "CREATE INDEX reruns_of_run ON reruns (run, started_at)",
+)
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: _VERSION_1, 2: _VERSION_2}
 """Version → the statements that lead to it from the version before."""
 
 

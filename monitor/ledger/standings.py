@@ -75,7 +75,8 @@ def _where(run: RunState, final: int) -> str:
     if validation is not None and (validation.began_at is not None or validation.done or validation.dump_rows):
         done = validation.done if validation.done is not None else validation.dump_rows
         count = f"{done} of {validation.total or '?'} samples" if done is not None else "no sample was counted"
-        return f"it began and never ended, {count}"
+        place = next((f" ({item.file}:{item.line})" for item in validation.evidence if item.file and item.line), "")
+        return f"it began and never ended{place}, {count}"
     if run.config.test_freq is not None and run.config.test_freq <= 0:
         return f"test_freq is {run.config.test_freq}, which turns validation off"
     reached = "no step was seen" if run.step is None else f"it was at step {run.step} of {final}"
@@ -85,7 +86,10 @@ def _where(run: RunState, final: int) -> str:
 
 def _identity(score: Score, run: RunState) -> Iterator[Reason]:
     if score.run != run.name:
-        yield Standing.UNPROVEN, f"it is recorded for {score.run}, not for {run.name}"
+        yield (
+            Standing.UNPROVEN,
+            f"it is recorded for {score.run}, not for {run.name}; a score of this run's own would count",
+        )
     if not math.isfinite(score.value):
         yield Standing.UNPROVEN, f"its value is {score.value}; only an evaluation that gives a number changes that"
 
@@ -97,12 +101,24 @@ def _finality(score: Score, run: RunState) -> Iterator[Reason]:
     elif score.step < final:
         yield (
             Standing.NOT_FINAL,
-            f"it is of step {score.step}, the run's last is {final}; only a score of step {final} is final",
+            f"it is of step {score.step}{_seen(score)}, the run's last is {final}; "
+            f"only a score of step {final} is final",
         )
     elif score.step > final:
-        yield Standing.UNPROVEN, f"it is of step {score.step}, past the run's last step {final}: one of them is wrong"
+        sentence = f"it is of step {score.step}{_seen(score)}, past the run's last step {final}: one of them is wrong"
+        yield Standing.UNPROVEN, f"{sentence}; the run's configuration, read again, would tell which"
     elif score.provenance.final is False:
         yield Standing.NOT_FINAL, "it was recorded as not final; a rerun of the last step would be"
+
+
+def _seen(score: Score) -> str:
+    """Where the score itself was read, as ` (console.log:52)`; empty where that was not kept."""
+    found = (item for item in score.provenance.evidence if item.file is not None)
+    return next((f" ({item.file}{f':{item.line}' if item.line is not None else ''})" for item in found), "")
+
+
+def _counted(known: Provenance) -> str:
+    return f" ({attested.summary(known.attestation)})" if known.attestation else ""
 
 
 def _completeness(score: Score) -> Iterator[Reason]:
@@ -123,7 +139,8 @@ def _completeness(score: Score) -> Iterator[Reason]:
     elif rows > expected:
         yield (
             Standing.UNPROVEN,
-            f"{rows} rows{dump} were evaluated, the validation set has {expected}: rows doubled or the set changed",
+            f"{rows} rows{dump} were evaluated, the validation set has {expected}: rows doubled or the set changed; "
+            "a rerun counts each once",
         )
 
 
@@ -165,7 +182,8 @@ def _quantization(score: Score, run: RunState) -> Iterator[Reason]:
     elif known.recipe_attested == attested.NONE:
         yield (
             Standing.NOT_QUANTIZED,
-            f"it was trained with {declared}, the engine evaluated without it; a rerun with {declared} would count",
+            f"it was trained with {declared}, the engine evaluated without it{_counted(known)}; "
+            f"a rerun with {declared} would count",
         )
     elif recipe is None:
         yield Standing.UNPROVEN, f"{declared} is declared, but not what it is in full; its recipe file would tell it"

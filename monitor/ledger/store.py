@@ -24,6 +24,9 @@ from monitor.model.score import Score
 
 __all__ = ["FindingRow", "Holder", "Ledger", "ManifestRow", "RerunRow", "RunSummary"]
 
+REMEMBERED = 5000
+"""Scores that a reader keeps in memory: those of some hundred runs, since a screen asks for the same each second."""
+
 
 class Ledger:
     """The ledger. Methods raise `LedgerError` and its kin; may be used from several threads."""
@@ -33,6 +36,8 @@ class Ledger:
         self._saved_spans: dict[tuple[str, int, str, int], PhaseSpan] = {}
         self._saved_generation = -1
         self._saved_runs: dict[str, runs.SavedRun] = {}
+        self._scores_read: dict[int, Score] = {}
+        self._scores_generation = -1
 
     @classmethod
     def open(cls, path: Path | None = None, *, read_only: bool = False, say: Say = say_on_stderr) -> Ledger:
@@ -80,6 +85,13 @@ class Ledger:
         """Changes whenever another file is opened in the ledger's place: what was kept in the last one isn't in it."""
         return self._database.generation
 
+    def _records_read(self) -> dict[int, Score]:
+        """Scores of this file that were read before, by their record; to be asked for inside a reading."""
+        if self._scores_generation != self._database.generation or len(self._scores_read) > REMEMBERED:
+            self._scores_read.clear()
+            self._scores_generation = self._database.generation
+        return self._scores_read
+
     # Runs and their phases
 
     def save_run(self, state: RunState) -> None:
@@ -93,10 +105,19 @@ class Ledger:
         with self._database.read() as connection:
             return runs.run(connection, prefix)
 
-    def runs(self) -> list[RunSummary]:
-        """Every run, newest first."""
+    def runs(self, limit: int | None = None, offset: int = 0) -> list[RunSummary]:
+        """Every run, newest first; or `limit` of them after the first `offset`."""
         with self._database.read() as connection:
-            return runs.runs(connection)
+            return runs.runs(connection, limit, offset)
+
+    def runs_with_scores(self, names: Sequence[str]) -> list[tuple[RunState, list[Score]]]:
+        """These runs, by their whole names, each with its scores, all of one moment; unknown names are left out."""
+        with self._database.read() as connection:
+            known = runs.states(connection, names)
+            own: dict[str, list[Score]] = {name: [] for name in known}
+            for score in records.scores(connection, list(known), self._records_read()):
+                own[score.run].append(score)
+            return [(state, own[name]) for name, state in known.items()]
 
     def save_spans(self, run: str, spans: Iterable[PhaseSpan]) -> None:
         """Keep phases; those that were saved as they are cost nothing."""
@@ -128,10 +149,24 @@ class Ledger:
         with self._database.write() as connection:
             return records.add_score(connection, score)
 
+    def correct_score(self, score: Score, why: str) -> Score | None:
+        """Keep a new record over the last one of the same key, which stays; None where that one says the same."""
+        with self._database.write() as connection:
+            return records.correct_score(connection, score, why)
+
     def scores(self, run: str | None = None) -> list[Score]:
-        """Scores of one run, or of all, by step."""
+        """What holds now: the last record of each score of one run, or of all, by step."""
+        return self.scores_of(None if run is None else [run])
+
+    def scores_of(self, names: Sequence[str] | None) -> list[Score]:
+        """The same of several runs, by run and step."""
         with self._database.read() as connection:
-            return records.scores(connection, run)
+            return records.scores(connection, names, self._records_read())
+
+    def score_history(self, run: str | None = None) -> list[Score]:
+        """Every record ever kept, corrected ones too, by step, metric, and then as they came."""
+        with self._database.read() as connection:
+            return records.score_history(connection, None if run is None else [run])
 
     def save_finding(self, run: str, finding: Finding, bundle: str | None, at: float) -> bool:
         """Keep a finding once while it stands; True where it is new."""

@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import types
 import typing
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -40,70 +41,146 @@ def to_json(value: Any) -> Any:
 
 def from_json(kind: type[T], document: Any) -> T:
     """The instance of the dataclass `kind` that `document` describes. Raises `MalformedRecord`."""
-    return typing.cast(T, _build(kind, document, kind.__name__))
+    try:
+        return typing.cast(T, _converter(typing.cast(Any, kind))(document))
+    except _Wrong as error:
+        raise MalformedRecord(f"{kind.__name__}{error.path}: {error.what}") from error
+
+
+Convert = Callable[[Any], Any]
+"""From a JSON value to what a hint asks for. Raises `_Wrong`."""
+
+
+class _Wrong(ValueError):
+    """Something at `path` of the document is not what was expected; the path grows on its way out."""
+
+    def __init__(self, what: str, path: str = "") -> None:
+        super().__init__(what)
+        self.what, self.path = what, path
+
+    def inside(self, step: str) -> _Wrong:
+        return _Wrong(self.what, step + self.path)
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _build(hint: Any, value: Any, path: str) -> Any:
+def _converter(hint: Any) -> Convert:
+    """How values of this hint are built, made once: a ledger's views build thousands of records."""
     origin = typing.get_origin(hint)
     if hint is Any or hint is object:
-        return value
+        return _as_it_is
     if origin in (typing.Union, types.UnionType):
-        return _build_union(typing.get_args(hint), value, path)
+        return _of_union(typing.get_args(hint))
     if origin in (tuple, frozenset, list):
-        if not isinstance(value, list):
-            raise MalformedRecord(f"{path}: expected a list, got {type(value).__name__}")
-        item = (typing.get_args(hint) or (Any,))[0]
-        return origin(_build(item, entry, f"{path}[{index}]") for index, entry in enumerate(value))
+        return _of_items(origin, _converter((typing.get_args(hint) or (Any,))[0]))
     if origin is dict:
-        if not isinstance(value, dict):
-            raise MalformedRecord(f"{path}: expected an object, got {type(value).__name__}")
-        item = typing.get_args(hint)[1]
-        return {key: _build(item, entry, f"{path}.{key}") for key, entry in value.items()}
-    if isinstance(hint, type):
-        return _build_plain(hint, value, path)
-    return value
-
-
-def _build_union(options: tuple[Any, ...], value: Any, path: str) -> Any:
-    if value is None and type(None) in options:
-        return None
-    last: MalformedRecord | None = None
-    for option in options:
-        if option is type(None):
-            continue
-        try:
-            return _build(option, value, path)
-        except MalformedRecord as error:
-            last = error
-    raise last or MalformedRecord(f"{path}: null where a value is needed")
-
-
-def _build_plain(hint: type, value: Any, path: str) -> Any:
+        return _of_mapping(_converter(typing.get_args(hint)[1]))
+    if not isinstance(hint, type):
+        return _as_it_is
     if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise MalformedRecord(f"{path}: expected an object, got {type(value).__name__}")
-        hints = _hints(hint)
-        known = {
-            field.name: _build(hints[field.name], value[field.name], f"{path}.{field.name}")
-            for field in dataclasses.fields(hint)
-            if field.name in value
-        }
-        try:
-            return hint(**known)
-        except TypeError as error:
-            raise MalformedRecord(f"{path}: {error}") from error
-    if issubclass(hint, enum.Enum):
-        try:
-            return hint(value)
-        except ValueError as error:
-            raise MalformedRecord(f"{path}: {error}") from error
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise MalformedRecord(f"{path}: expected {hint.__name__}, got {type(value).__name__}")
+        return _of_dataclass(hint)
+    return _of_enum(hint) if issubclass(hint, enum.Enum) else _of_plain(hint)
+
+
+def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _of_union(options: tuple[Any, ...]) -> Convert:
+    optional = type(None) in options
+    converters = tuple(_converter(option) for option in options if option is not type(None))
+
+    def convert(value: Any) -> Any:
+        if value is None:
+            if optional:
+                return None
+            raise _Wrong("null where a value is needed")
+        last: _Wrong | None = None
+        for converter in converters:
+            try:
+                return converter(value)
+            except _Wrong as error:
+                last = error
+        raise last or _Wrong("null where a value is needed")
+
+    return convert
+
+
+def _of_items(kind: Any, converter: Convert) -> Convert:
+    def convert(value: Any) -> Any:
+        if not isinstance(value, list):
+            raise _Wrong(f"expected a list, got {type(value).__name__}")
+        built: list[Any] = []
+        try:
+            for entry in value:
+                built.append(converter(entry))
+        except _Wrong as error:
+            raise error.inside(f"[{len(built)}]") from error
+        return kind(built)
+
+    return convert
+
+
+def _of_mapping(converter: Convert) -> Convert:
+    def convert(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _Wrong(f"expected an object, got {type(value).__name__}")
+        if converter is _as_it_is:
+            return dict(value)
+        key = ""
+        try:
+            built = {}
+            for key, entry in value.items():
+                built[key] = converter(entry)
+            return built
+        except _Wrong as error:
+            raise error.inside(f".{key}") from error
+
+    return convert
+
+
+def _of_dataclass(kind: Any) -> Convert:
+    fields: dict[str, Convert] = {}
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _Wrong(f"expected an object, got {type(value).__name__}")
+        if not fields:  # Not before the first value: a dataclass may hold others of its own kind.
+            hints = typing.get_type_hints(kind)
+            fields.update({field.name: _converter(hints[field.name]) for field in dataclasses.fields(kind)})
+        known: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, converter in fields.items():
+                if name in value:
+                    known[name] = converter(value[name])
+        except _Wrong as error:
+            raise error.inside(f".{name}") from error
+        try:
+            return kind(**known)
+        except TypeError as error:
+            raise _Wrong(str(error)) from error
+
+    return convert
+
+
+def _of_enum(kind: type[enum.Enum]) -> Convert:
+    def convert(value: Any) -> Any:
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise _Wrong(str(error)) from error
+
+    return convert
+
+
+def _of_plain(kind: type) -> Convert:
+    number = kind is float
+
+    def convert(value: Any) -> Any:
+        if number and type(value) is int:
+            return float(value)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise _Wrong(f"expected {kind.__name__}, got {type(value).__name__}")
+        return value
+
+    return convert

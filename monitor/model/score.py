@@ -49,7 +49,10 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Score:
-    """A validation metric of one run at one step. Fractions, not percent. Never changed in place."""
+    """A validation metric of one run at one step. Fractions, not percent.
+
+    Never changed in place: a correction is a new record.
+    """
 
     run: str
     step: int
@@ -60,3 +63,7 @@ class Score:
     standing: tuple[Standing, ...] = ()
     reasons: tuple[str, ...] = ()
     """One sentence a standing: why, and what would change it."""
+    revision: int = 0
+    """0: as it was first recorded; higher: a later record that corrects it. The earlier ones stay in the ledger."""
+    correction: str = ""
+    """Why the record before this one was corrected."""

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.ledger.standings import judge_run
+from monitor.model.audit import Comparison
 from monitor.model.json_form import to_json
 from monitor.model.run import RunState
 from monitor.model.score import Score, Standing
 from monitor.report.clean_text import clean
+from monitor.report.comparisons import comparison_document, comparison_lines
 from monitor.report.verdict_json import evidence_document, utc
 
 SCHEMA = 1
@@ -27,13 +29,21 @@ def score_document(score: Score) -> dict[str, Any]:
         "recorded_at": utc(score.recorded_at),
         "standing": [word.value for word in score.standing],
         "reasons": list(score.reasons),
+        "revision": score.revision,
+        "correction": score.correction,
         "provenance": provenance,
     }
 
 
-def scores_document(rows: Sequence[tuple[RunState, Sequence[Score]]]) -> dict[str, Any]:
-    """Every run with its scores and standing."""
-    return {"schema": SCHEMA, "runs": [run_document(state, scores) for state, scores in rows]}
+def scores_document(
+    rows: Sequence[tuple[RunState, Sequence[Score]]], comparisons: Sequence[Comparison] = ()
+) -> dict[str, Any]:
+    """Every run with its scores and standing, and which comparisons hold."""
+    return {
+        "schema": SCHEMA,
+        "runs": [run_document(state, scores) for state, scores in rows],
+        "comparisons": [comparison_document(comparison) for comparison in comparisons],
+    }
 
 
 def run_document(state: RunState, scores: Sequence[Score]) -> dict[str, Any]:
@@ -51,8 +61,8 @@ def run_document(state: RunState, scores: Sequence[Score]) -> dict[str, Any]:
     }
 
 
-def scores_text(document: dict[str, Any]) -> str:
-    """A table a run, widest column first cut; standing in words."""
+def scores_text(document: dict[str, Any], comparisons: Sequence[Comparison] = ()) -> str:
+    """A table a run, widest column first cut, standing in words; then which comparisons hold."""
     lines: list[str] = []
     for run in document["runs"]:
         standing = ", ".join(run["standing"])
@@ -65,4 +75,6 @@ def scores_text(document: dict[str, Any]) -> str:
             lines.append(
                 clean(f"  step {score['step']:>5}  {score['value']:.4f}  {words:<24} {source:<9} {score['metric']}")
             )
+    if comparisons:
+        lines += ["", "which comparisons hold", *comparison_lines(comparisons)]
     return "\n".join(lines) if lines else "no run in the ledger yet"

@@ -88,6 +88,8 @@ class Dashboard(CanvasApp):
                 self.tell("Nothing was launched. 4 shows the plan again.")
         elif state.overlay:
             self.become(replace(state, help_open=False, report=None, scrolled=0))
+        elif state.detail:
+            self.become(state.with_detail(state.detail))
         elif state.view in ("log", "scores") and state.filter.text:
             self.become(state.with_filter(make_filter("")))
         elif state.view == "rerun" and state.flow.stage in (Stage.PLANNED, Stage.FAILED):
@@ -109,6 +111,24 @@ class Dashboard(CanvasApp):
         if run and self.state.view == "scores":
             self.feed.show_run(run)
             self.become(replace(self.state.showing("run"), flow=RerunFlow()))
+
+    def action_sort(self) -> None:
+        """The scores in the next order."""
+        if self.state.view == "scores":
+            self.become(self.state.ordered())
+            self.tell(f"The runs are ordered by {self.state.order}.")
+
+    def action_evidence(self) -> None:
+        """All that is known of the selected score."""
+        self._show_detail("evidence")
+
+    def action_compare(self) -> None:
+        """Which comparisons with the selected score hold."""
+        self._show_detail("compare")
+
+    def _show_detail(self, detail: str) -> None:
+        if self.state.view == "scores" and not self.state.overlay:
+            self.become(self.state.with_detail(detail))
 
     def action_bundle(self) -> None:
         """Where the bundle lies, and its report."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monitor.model.errors import LaststepError
 from monitor.model.score import Score
 from monitor.report.clean_text import clean
 from monitor.tui.feed import OpenReader
@@ -21,6 +20,7 @@ from monitor.tui.screen_data import RunRow, ScreenData
 if TYPE_CHECKING:
     from monitor.ledger.rows import RerunRow, RunSummary
     from monitor.ledger.store import Ledger
+    from monitor.model.run import RunState
 
 ANEW_SECONDS = 5.0
 """The ledger is read at least this often: what its rows say depends also on whether processes live."""
@@ -62,7 +62,8 @@ class LedgerFileReader:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._rows: dict[str, tuple[object, RunRow]] = {}
+        self._rows: dict[str, RunRow] = {}
+        self._told: dict[str, tuple[RunSummary, tuple[Score, ...]]] = {}
         self._live: tuple[float | None, Live | None] = (None, None)
         self._last: ScreenData | None = None
         self._last_state: object = None
@@ -81,17 +82,18 @@ class LedgerFileReader:
         return self._last
 
     def _read_all(self, run: str | None, now: float) -> ScreenData:
-        summaries = self._ledger.runs()[:RUNS_SHOWN]
-        scores = tuple(self._ledger.scores())
+        summaries = self._ledger.runs(limit=RUNS_SHOWN)
         live, problem = self._read_live(run)
         name = live.run.name if live else (run or (summaries[0].name if summaries else None))
+        names = dict.fromkeys([*(summary.name for summary in summaries), *([name] if name else [])])
+        scores = tuple(self._ledger.scores_of(list(names)))
         return ScreenData(
             now=now,
             run=name,
             live=live,
             live_problem=problem,
             watch_alive=self._ledger.watch_alive(name) if name else None,
-            runs=tuple(self._row(summary, scores, shown=summary.name == name) for summary in summaries),
+            runs=self._judged_rows(summaries, scores, name),
             scores=scores,
             findings=tuple(reversed(self._ledger.findings(name))) if name else (),
             reruns=tuple(with_its_end(row) for row in reversed(self._ledger.reruns(name))) if name else (),
@@ -111,34 +113,39 @@ class LedgerFileReader:
         self._live = (live.at, live)
         return live, ""
 
-    def _row(self, summary: RunSummary, scores: tuple[Score, ...], *, shown: bool) -> RunRow:
-        own = tuple(score for score in scores if score.run == summary.name)
-        state = (summary, len(own))
-        known = self._rows.get(summary.name)
-        if known is not None and known[0] == state and not shown:
-            return known[1]
-        row = self._judged(summary, own)
-        self._rows[summary.name] = (state, row)
-        return row
+    def _judged_rows(
+        self, summaries: list[RunSummary], scores: tuple[Score, ...], shown: str | None
+    ) -> tuple[RunRow, ...]:
+        """A row a run; judged anew are the run that is shown and those about which something changed."""
+        own: dict[str, list[Score]] = {summary.name: [] for summary in summaries}
+        for score in scores:
+            if score.run in own:
+                own[score.run].append(score)
+        told = {summary.name: (summary, tuple(own[summary.name])) for summary in summaries}
+        anew = [name for name, state in told.items() if name == shown or self._told.get(name) != state]
+        states = {state.name: state for state, _ in self._ledger.runs_with_scores(anew)}
+        for name in anew:
+            self._rows[name] = _judged(told[name][0], states.get(name), told[name][1])
+        self._told = told
+        return tuple(self._rows[summary.name] for summary in summaries)
 
-    def _judged(self, summary: RunSummary, scores: tuple[Score, ...]) -> RunRow:
-        from monitor.ledger.standings import judge_run
 
-        try:
-            standing, reasons = judge_run(self._ledger.run(summary.name), scores)
-        except LaststepError as error:
-            standing, reasons = (), (str(error),)
-        return RunRow(
-            summary.name,
-            summary.started_at,
-            summary.trainer,
-            summary.step,
-            summary.total_steps,
-            summary.ended_at,
-            summary.ended_how,
-            tuple(standing),
-            tuple(clean(reason) for reason in reasons),
-        )
+def _judged(summary: RunSummary, state: RunState | None, scores: tuple[Score, ...]) -> RunRow:
+    from monitor.ledger.standings import judge_run
+
+    unread: tuple[str, ...] = (f"the record of {summary.name} can't be read by this version",)
+    standing, reasons = judge_run(state, scores) if state is not None else ((), unread)
+    return RunRow(
+        summary.name,
+        summary.started_at,
+        summary.trainer,
+        summary.step,
+        summary.total_steps,
+        summary.ended_at,
+        summary.ended_how,
+        tuple(standing),
+        tuple(clean(reason) for reason in reasons),
+    )
 
 
 def with_its_end(row: RerunRow) -> RerunRow:

@@ -13,9 +13,10 @@ from monitor.tui.actions import footer
 from monitor.tui.cells import Line, Span, fit, line, span, width_of
 from monitor.tui.rerun_flow import RerunFlow, Stage
 from monitor.tui.screen_data import ScreenData
-from monitor.tui.screens import hang, help, log, rerun, run, scores
+from monitor.tui.screens import hang, help, log, rerun, run, score_detail, scores
 from monitor.tui.screens.common import Room, banner, tabs
 from monitor.tui.screens.log import Filter
+from monitor.tui.screens.scores import ORDERS
 
 END = 1_000_000
 """Farther than anything scrolls: `Home` and `End` move by this much."""
@@ -42,6 +43,10 @@ class ViewState:
     """Selected row of the scores."""
     back: int = 0
     """Lines up from the end of the log; 0 follows."""
+    order: str = ORDERS[0]
+    """How the runs of the scores are ordered."""
+    detail: str = ""
+    """What is open of the selected score: `evidence`, `compare`, or nothing."""
     score_filter: Filter = field(default_factory=Filter)
     log_filter: Filter = field(default_factory=Filter)
     flow: RerunFlow = field(default_factory=RerunFlow)
@@ -61,13 +66,22 @@ class ViewState:
 
     def showing(self, view: str) -> ViewState:
         """Another view, from its top."""
-        return replace(self, view=view, help_open=False, report=None, scrolled=0, notice="")
+        return replace(self, view=view, help_open=False, report=None, detail="", scrolled=0, notice="")
+
+    def ordered(self) -> ViewState:
+        """The scores in the next order, from their top."""
+        following = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
+        return replace(self, order=following, cursor=0, detail="", scrolled=0)
+
+    def with_detail(self, detail: str) -> ViewState:
+        """The detail open, or closed where it was open."""
+        return replace(self, detail="" if self.detail == detail else detail, scrolled=0)
 
     def with_filter(self, chosen: Filter) -> ViewState:
         """The filter of the present view replaced."""
         if self.view == "log":
             return replace(self, log_filter=chosen, back=0)
-        return replace(self, score_filter=chosen, cursor=0)
+        return replace(self, score_filter=chosen, cursor=0, detail="")
 
 
 def whole(state: ViewState, data: ScreenData, room: Room) -> list[Line]:
@@ -78,8 +92,11 @@ def whole(state: ViewState, data: ScreenData, room: Room) -> list[Line]:
         return log.report(state.report.path, state.report.lines, room.width)
     if state.view == "hang":
         return hang.lines(data, room)
+    if state.view == "scores" and state.detail:
+        _, chosen = selected(state, data, room)
+        return score_detail.lines(data, room, state.detail, chosen)
     if state.view == "scores":
-        return scores.lines(data, room, state.cursor, state.score_filter.pattern)
+        return scores.lines(data, room, state.cursor, state.score_filter.pattern, state.order)
     if state.view == "rerun":
         return rerun.lines(data, room, state.flow, read_only=state.read_only)
     if state.view == "log":
@@ -97,8 +114,8 @@ def body(state: ViewState, data: ScreenData, room: Room) -> tuple[list[Line], in
 
 def moved(state: ViewState, data: ScreenData, room: Room, amount: int) -> ViewState:
     """The state after moving `amount` lines or rows down (up where negative), never past the ends."""
-    if not state.overlay and state.view == "scores":
-        last = max(len(scores.rows(data, room.width, state.score_filter.pattern)) - 1, 0)
+    if not state.overlay and state.view == "scores" and not state.detail:
+        last = max(len(scores.rows(data, room.width, state.score_filter.pattern, state.order)) - 1, 0)
         return replace(state, cursor=min(max(state.cursor + amount, 0), last))
     if not state.overlay and state.view == "log":
         farthest = log.farthest_back(data, room, state.log_filter)
@@ -111,7 +128,7 @@ def selected(state: ViewState, data: ScreenData, room: Room) -> tuple[str | None
     """The run and score that a rerun would be of: the selected row on Scores, else the run that is shown."""
     if state.view != "scores" or state.overlay:
         return data.run, None
-    table = scores.rows(data, room.width, state.score_filter.pattern)
+    table = scores.rows(data, room.width, state.score_filter.pattern, state.order)
     if not table:
         return data.run, None
     row = table[min(state.cursor, len(table) - 1)]

@@ -101,3 +101,18 @@ def test_a_ledger_set_aside_while_a_run_is_watched_gets_all_that_is_known_of_it_
         assert [score.step for score in ledger.scores("e-1")] == [4]
         assert ledger.run("e-1").step == 4
         assert [row.finding for row in ledger.findings("e-1")] == [FINDING]
+
+
+def test_an_attestation_that_comes_late_is_a_new_record_and_the_first_one_stays(tmp_path: Path) -> None:
+    document = {"sha256": "f" * 64, "recipe": {"name": "mxfp4_w4a4"}}
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        keepsakes = Keepsakes(ledger, 0)
+        keepsakes.keep(STATE, [], ENDED_AT + SETTLE_SECONDS)
+        for later in (60.0, 61.0, 62.0):
+            keepsakes.keep(STATE, [attested(document, "hook")], ENDED_AT + later)
+        (score,) = ledger.scores("e-1")
+        history = ledger.score_history("e-1")
+        assert [item.revision for item in history] == [0, 1] and history[1] == score
+        assert "attestation" in score.correction and history[0].provenance.attestation == {}
+        Keepsakes(ledger, 0).keep(STATE, [], ENDED_AT + 90.0)
+        assert ledger.scores("e-1") == [score], "a watch that knows less takes nothing back"

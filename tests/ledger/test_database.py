@@ -186,20 +186,22 @@ def test_a_ledger_of_a_newer_laststep_is_read_and_said_and_not_written(path: Pat
 
 def test_an_older_ledger_becomes_a_newer_one_and_keeps_its_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun(path)
-    monkeypatch.setattr(schema, "SCHEMA", 2)
-    monkeypatch.setitem(schema.MIGRATIONS, 2, ("ALTER TABLE scores ADD COLUMN added TEXT",))
+    newer = schema.SCHEMA + 1
+    monkeypatch.setattr(schema, "SCHEMA", newer)
+    monkeypatch.setitem(schema.MIGRATIONS, newer, ("ALTER TABLE scores ADD COLUMN added TEXT",))
     with Ledger.open(path, read_only=True) as reader:
         assert len(reader.scores()) == 200
     with sqlite3.connect(path) as connection:
-        assert schema.version(connection) == 2
+        assert schema.version(connection) == newer
         assert "added" in {row[1] for row in connection.execute("PRAGMA table_info(scores)")}
     connection.close()
 
 
 def test_a_migration_that_fails_leaves_the_older_version_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun(path)
-    monkeypatch.setattr(schema, "SCHEMA", 2)
-    monkeypatch.setitem(schema.MIGRATIONS, 2, ("ALTER TABLE scores ADD COLUMN added TEXT", "THIS IS NO SQL"))
+    newer = schema.SCHEMA + 1
+    monkeypatch.setattr(schema, "SCHEMA", newer)
+    monkeypatch.setitem(schema.MIGRATIONS, newer, ("ALTER TABLE scores ADD COLUMN added TEXT", "THIS IS NO SQL"))
     with pytest.raises(sqlite3.OperationalError, match="syntax"):
         Ledger.open(path)
     monkeypatch.undo()

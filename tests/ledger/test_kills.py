@@ -22,17 +22,19 @@ def start_writer(path: Path, first: int) -> subprocess.Popen[str]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
 
 
-def kill_after(process: subprocess.Popen[str], number: int, seconds: float) -> int:
-    """Kill it so long after it said `number`, however slow the disk is; the last number it said."""
+def kill_after(process: subprocess.Popen[str], seconds: float, beyond: int = -1) -> int | None:
+    """Kill it so long after it said a number greater than `beyond`; the last number it said."""
     assert process.stdout is not None
-    said = [process.stdout.readline()]
-    while int(said[-1]) < number:
-        said.append(process.stdout.readline())
+    first = process.stdout.readline()
+    while first.endswith("\n") and int(first) <= beyond:
+        first = process.stdout.readline()
     time.sleep(seconds)
     process.kill()
-    said += process.stdout.read().splitlines(keepends=True)
+    rest = process.stdout.read()
     process.wait()
-    return max(int(line) for line in said if line.endswith("\n"))
+    said = (first + rest).splitlines(keepends=True)
+    whole = [int(line) for line in said if line.endswith("\n")]
+    return whole[-1] if whole else None
 
 
 def test_nothing_committed_is_lost_torn_or_doubled_by_kills(tmp_path: Path) -> None:
@@ -42,7 +44,8 @@ def test_nothing_committed_is_lost_torn_or_doubled_by_kills(tmp_path: Path) -> N
         last = -1
         for _ in range(KILLS):
             # Each writer begins a few records back, as a restarted watch reads its files anew.
-            last = kill_after(start_writer(path, max(0, last - 3)), last + 1, chance.uniform(0.0, 0.05))
+            said = kill_after(start_writer(path, max(0, last - 3)), chance.uniform(0.0, 0.05), last)
+            last = max(last, said if said is not None else -1)
             steps = [score.step for score in reader.scores(RUN)]
             assert steps == list(range(len(steps))), "each record once, none missing"
             assert len(steps) > last, "what was said to be committed is there"

@@ -1,11 +1,14 @@
 """The Scores screen: every run with its scores, what each may claim in words and signs, and why, for the selected row.
 
+Runs come in the order that was chosen; what is behind a row, and what it may be compared with, is `score_detail.py`.
+
 Values of another standing than `valid` are never set beside valid ones without their word. The table is own lines, not
 a DataTable: a key then costs two rows of output.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
@@ -16,6 +19,18 @@ from monitor.tui.screen_data import RunRow, ScreenData
 from monitor.tui.screens.common import Room, empty, standing_spans
 from monitor.tui.theme import SIGNS
 
+ORDERS = ("newest", "name", "best score", "worst standing")
+"""How runs may be ordered, the first one at the start."""
+
+BAD_FIRST = (
+    Standing.STALE_WEIGHTS,
+    Standing.NOT_QUANTIZED,
+    Standing.MISSING_FINAL,
+    Standing.PARTIAL,
+    Standing.UNPROVEN,
+    Standing.NOT_FINAL,
+)
+
 
 class Row(NamedTuple):
     """A selectable row: a run (score None) or one of its scores."""
@@ -25,19 +40,40 @@ class Row(NamedTuple):
     content: Line
 
 
-def rows(data: ScreenData, width: int, pattern: re.Pattern[str] | None = None) -> list[Row]:
-    """All rows that match, runs newest first, scores by step."""
+def rows(data: ScreenData, width: int, pattern: re.Pattern[str] | None = None, order: str = ORDERS[0]) -> list[Row]:
+    """All rows that match, runs in `order`, scores by step."""
     known = {row.name for row in data.runs}
     lost = [RunRow(name, 0.0) for name in dict.fromkeys(score.run for score in data.scores) if name not in known]
+    by_run: dict[str, list[Score]] = {}
+    for score in sorted(data.scores, key=lambda score: score.step):
+        by_run.setdefault(score.run, []).append(score)
     table: list[Row] = []
-    for run in (*data.runs, *lost):
+    for run in ordered([*data.runs, *lost], by_run, order):
         block = [Row(run.name, None, _run_row(run, data, width))]
-        scores = sorted((score for score in data.scores if score.run == run.name), key=lambda score: score.step)
+        scores = by_run.get(run.name, [])
         block += [Row(run.name, score, _score_row(score, data.now, width)) for score in scores]
         table += [
             row for row in block if pattern is None or pattern.search(plain(row.content)) or pattern.search(row.run)
         ]
     return table
+
+
+def ordered(runs: list[RunRow], scores: dict[str, list[Score]], order: str) -> list[RunRow]:
+    """The runs in an order of `ORDERS`; what has no score, or no flaw, comes last, and equals stay as they were."""
+    if order == "name":
+        return sorted(runs, key=lambda run: run.name)
+    if order == "best score":
+        latest = {name: own[-1].value for name, own in scores.items()}
+        return sorted(runs, key=lambda run: -latest[run.name] if run.name in latest else math.inf)
+    if order == "worst standing":
+        return sorted(runs, key=lambda run: _worst(run, scores.get(run.name, [])))
+    return runs
+
+
+def _worst(run: RunRow, scores: list[Score]) -> int:
+    """Place in `BAD_FIRST` of the worst that is said of the run and of its latest score."""
+    words = {*run.standing, *(scores[-1].standing if scores else ())}
+    return min((BAD_FIRST.index(word) for word in words if word in BAD_FIRST), default=len(BAD_FIRST))
 
 
 def _run_row(run: RunRow, data: ScreenData, width: int) -> Line:
@@ -71,9 +107,11 @@ def _standing_width(width: int) -> int:
     return 24 if width < 110 else 30
 
 
-def lines(data: ScreenData, room: Room, cursor: int, pattern: re.Pattern[str] | None) -> list[Line]:
+def lines(
+    data: ScreenData, room: Room, cursor: int, pattern: re.Pattern[str] | None, order: str = ORDERS[0]
+) -> list[Line]:
     """The table around the cursor, and below it why the selected row stands or does not."""
-    table = rows(data, room.width, pattern)
+    table = rows(data, room.width, pattern, order)
     if not table:
         return empty("No score matches." if pattern else "The ledger holds no score yet.", room.width)
     cursor = min(max(cursor, 0), len(table) - 1)
