@@ -226,16 +226,13 @@ class ConsoleLines(ConsoleValidations):
         self._now.validate_before_train = fields.get("validate_before_train")
         self._now.configured = True
         self._now.validation_data_dir = fields.get("validation_data_dir")
-        return [
-            self._fact(
-                FactKind.RUN_CONFIG,
-                at,
-                Evidence("the printed configuration", self._path, evidence.line, at),
-                None,
-                None,
-                **fields,
-            )
-        ]
+        where = Evidence("the printed configuration", self._path, evidence.line, at)
+        facts = [self._fact(FactKind.RUN_CONFIG, at, where, None, None, **fields)]
+        frequency = self._now.test_freq
+        if frequency is not None and frequency <= 0:
+            text = f"no final validation is due: the run's test_freq is {frequency}"
+            facts.append(self._fact(FactKind.NOTICE, at, where, None, None, text=text))
+        return facts
 
     def _metrics(self, kind: str, text: str, at: float, evidence: Evidence) -> list[Fact]:
         if kind in self._now.metrics_told:

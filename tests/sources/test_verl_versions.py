@@ -175,3 +175,12 @@ def test_rows_of_the_file_count_only_where_nothing_filters_them(
     monkeypatch.setitem(CONFIG["data"], "val_files", str(Path(__file__).with_name("verl_lines") / "validation.parquet"))
     monkeypatch.setitem(CONFIG["data"], "filter_overlong_prompts", filters)
     assert _read(tmp_path, "verl", []).config.validation_rows == rows
+
+
+@pytest.mark.parametrize(("frequency", "said"), [(-1, True), (0, True), (5, False)])
+def test_a_run_without_a_final_validation_due_is_told_from_its_first_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frequency: int, said: bool
+) -> None:
+    monkeypatch.setitem(CONFIG["trainer"], "test_freq", frequency)
+    notices = _read(tmp_path, "verl", []).notices
+    assert any("no final validation is due" in notice.what for notice in notices) is said

@@ -8,6 +8,7 @@ they are defined, so that every module's copy of the name is the observed one.
 
 from __future__ import annotations
 
+import json
 import os
 
 from trainer_hooks import install, recorder, records
@@ -27,6 +28,9 @@ TIMERS = (
 )
 TIMER_COPIES = (LEGACY, V1, "verl.trainer.ppo.v1.trainer_sync")
 """Modules that may have been imported before the hooks came: their copies are observed too."""
+
+JOB_CONFIG_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Where Ray hands a submitted job its configuration."""
 
 METHODS = (
     Wrap("", "fit", training.before_fit, training.after_fit),
@@ -99,8 +103,18 @@ def into_workers(call: Call) -> None:
         return
     environment = dict(call.kwargs.get("runtime_env") or {})
     variables = dict(environment.get("env_vars") or {})
-    variables.setdefault(records.ENABLE_VARIABLE, "1")
+    wanted = {records.ENABLE_VARIABLE: "1"}
     if records.DIRECTORY_VARIABLE in os.environ:
-        variables.setdefault(records.DIRECTORY_VARIABLE, os.environ[records.DIRECTORY_VARIABLE])
-    environment["env_vars"] = variables
-    call.kwargs["runtime_env"] = environment
+        wanted[records.DIRECTORY_VARIABLE] = os.environ[records.DIRECTORY_VARIABLE]
+    # Ray refuses to start a submitted job whose submission and whose driver both set a variable.
+    submitted = submitted_variables()
+    added = {name: value for name, value in wanted.items() if name not in variables and name not in submitted}
+    if added:
+        environment["env_vars"] = {**variables, **added}
+        call.kwargs["runtime_env"] = environment
+
+
+def submitted_variables() -> frozenset[str]:
+    """Names of the variables that a job's submission sets (`ray job submit --runtime-env…`)."""
+    config = json.loads(os.environ.get(JOB_CONFIG_VARIABLE) or "{}")
+    return frozenset((config.get("runtime_env") or {}).get("env_vars") or ())

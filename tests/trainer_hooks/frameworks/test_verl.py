@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -165,6 +166,15 @@ def test_the_job_asks_its_workers_for_the_hooks_and_keeps_its_own_word(monkeypat
     verl_names.into_workers(call)
     assert call.kwargs["runtime_env"] == {"env_vars": {"A": "b", "LASTSTEP_DIR": "/own", "LASTSTEP": "1"}}
     assert call.kwargs["num_cpus"] == 2
+
+
+def test_what_a_jobs_submission_sets_is_not_set_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted = {"runtime_env": {"env_vars": {"LASTSTEP": "1", "LASTSTEP_DIR": "/own"}}}
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(submitted))
+    monkeypatch.setenv("LASTSTEP_DIR", "/own")
+    call = verl_names.Call(None, (), {"runtime_env": {"env_vars": {"A": "b"}}})
+    verl_names.into_workers(call)
+    assert call.kwargs == {"runtime_env": {"env_vars": {"A": "b"}}}
 
 
 def _import_verl(directory: Path, module: str, **variables: str) -> list[str]:
