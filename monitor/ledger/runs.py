@@ -93,14 +93,25 @@ def _named(connection: sqlite3.Connection, prefix: str) -> list[str]:
     return [row["name"] for row in rows if row["name"].startswith(prefix)]
 
 
-def states(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, RunState]:
-    """What is known of these runs, by their whole names; those that are not known or can't be read are left out."""
+def states(
+    connection: sqlite3.Connection, names: Sequence[str], read: dict[str, tuple[str, RunState]]
+) -> dict[str, RunState]:
+    """What is known of these runs, by their whole names; those that are not known or can't be read are left out.
+
+    `read`: documents that were read before with what they became, by run; those of this reading are put in.
+    """
     known: dict[str, RunState] = {}
     for name in names:
         row = connection.execute(f"SELECT state, ({_HUNG}) AS hung FROM runs WHERE name = ?", (name,)).fetchone()
-        state = _read(row["state"]) if row else None
+        if row is None:
+            continue
+        document, state = read.get(name, ("", None))
+        if state is None or document != row["state"]:
+            state = _read(row["state"])
         if state is not None:
-            known[name] = replace(state, hung_since=row["hung"] if state.ended_at is None else None)
+            read[name] = (row["state"], state)
+            hung = row["hung"] if state.ended_at is None else None
+            known[name] = state if hung == state.hung_since else replace(state, hung_since=hung)
     return known
 
 
