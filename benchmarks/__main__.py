@@ -11,6 +11,8 @@ COMMANDS = (
     ("watch_cost",),
     ("hooks_cost",),
     ("terminal_cost",),
+    ("ledger_kills",),
+    ("ledger_speed",),
 )
 
 

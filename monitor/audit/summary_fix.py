@@ -20,6 +20,10 @@ from monitor.model.audit import AuditedRun, AuditedScore, Comparison, RunKind
 from monitor.model.errors import LaststepError
 
 LARGEST_DOCUMENT = 16 << 20
+NEAR = 40
+"""Characters before a number in which the words `step 20:` are looked for."""
+LONGEST_LINE = 20_000
+"""Characters; no person wrote a longer one."""
 _NUMBER = re.compile(r"(?<![\w.,/:])(?P<sign>[-+−–]?)(?P<digits>\d{1,3}\.\d{1,6})(?P<unit>[ \u00a0]?%)?(?![\w.]*\w)")
 _NOTE = re.compile(r" \((?:step \d+ of (?:\d+|\?)|val_only of step \d+|does not hold)[:;][^()\n]*\)")
 _FENCE = re.compile(r"^\s{0,3}(```|~~~)")
@@ -94,7 +98,9 @@ class _Fixer:
         for number, line in enumerate(_lines(text), 1):
             if _FENCE.match(line):
                 fenced = not fenced
-            if fenced or _FENCE.match(line):
+            if len(line) > LONGEST_LINE:
+                self.doubts.append(f"line {number}: longer than {LONGEST_LINE} characters; it is left as it is")
+            if fenced or _FENCE.match(line) or len(line) > LONGEST_LINE:
                 yield line
                 continue
             if _HEADING.match(line):
@@ -112,7 +118,9 @@ class _Fixer:
                 continue
             nearest = [runs for start, runs in names if start < match.start()]
             candidates = nearest[-1] if nearest else (names[0][1] if names else above)
-            note = self._difference(match, names) or self._note(match, candidates, bare[: match.start()], number)
+            note = self._difference(match, names) or self._note(
+                match, candidates, bare[: match.start()][-NEAR:], number
+            )
             if note:
                 out += [bare[last : match.end()], f" ({note})"]
                 last = match.end()

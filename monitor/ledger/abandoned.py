@@ -19,11 +19,10 @@ GONE_UNSEEN = "gone-unseen"
 def as_it_stands(connection: sqlite3.Connection, state: RunState, hung_since: float | None) -> RunState:
     """`state` as it was kept, with what only a reader can tell: that it hangs, or that it ended unseen."""
     if state.ended_at is not None:
-        return replace(state, hung_since=None)
-    ended_at = _last_seen(connection, state)
-    if ended_at is not None:
+        hung_since = None
+    elif (ended_at := _last_seen(connection, state)) is not None:
         return replace(state, ended_at=ended_at, ended_how=GONE_UNSEEN, hung_since=None)
-    return replace(state, hung_since=hung_since)
+    return state if hung_since == state.hung_since else replace(state, hung_since=hung_since)
 
 
 def _last_seen(connection: sqlite3.Connection, state: RunState) -> float | None:

@@ -94,13 +94,23 @@ def _named(connection: sqlite3.Connection, prefix: str) -> list[str]:
     return [row["name"] for row in rows if row["name"].startswith(prefix)]
 
 
-def states(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, RunState]:
-    """What is known of these runs, by their whole names; those that are not known or can't be read are left out."""
+def states(
+    connection: sqlite3.Connection, names: Sequence[str], read: dict[str, tuple[str, RunState]]
+) -> dict[str, RunState]:
+    """What is known of these runs, by their whole names; those that are not known or can't be read are left out.
+
+    `read`: documents that were read before with what they became, by run; those of this reading are put in.
+    """
     known: dict[str, RunState] = {}
     for name in names:
         row = connection.execute(f"SELECT state, ({_HUNG}) AS hung FROM runs WHERE name = ?", (name,)).fetchone()
-        state = _read(row["state"]) if row else None
+        if row is None:
+            continue
+        document, state = read.get(name, ("", None))
+        if state is None or document != row["state"]:
+            state = _read(row["state"])
         if state is not None:
+            read[name] = (row["state"], state)
             known[name] = as_it_stands(connection, state, row["hung"])
     return known
 

@@ -25,7 +25,7 @@ from monitor.model.score import Score
 __all__ = ["FindingRow", "Holder", "Ledger", "ManifestRow", "RerunRow", "RunSummary"]
 
 REMEMBERED = 5000
-"""Scores that a reader keeps in memory: those of some hundred runs, since a screen asks for the same each second."""
+"""Scores, and runs, that a reader keeps in memory: a screen asks for the same ones each second."""
 
 
 class Ledger:
@@ -38,6 +38,7 @@ class Ledger:
         self._saved_runs: dict[str, runs.SavedRun] = {}
         self._scores_read: dict[int, Score] = {}
         self._scores_generation = -1
+        self._states_read: dict[str, tuple[str, RunState]] = {}
 
     @classmethod
     def open(cls, path: Path | None = None, *, read_only: bool = False, say: Say = say_on_stderr) -> Ledger:
@@ -113,7 +114,9 @@ class Ledger:
     def runs_with_scores(self, names: Sequence[str]) -> list[tuple[RunState, list[Score]]]:
         """These runs, by their whole names, each with its scores, all of one moment; unknown names are left out."""
         with self._database.read() as connection:
-            known = runs.states(connection, names)
+            if len(self._states_read) > REMEMBERED:
+                self._states_read.clear()
+            known = runs.states(connection, names, self._states_read)
             own: dict[str, list[Score]] = {name: [] for name in known}
             for score in records.scores(connection, list(known), self._records_read()):
                 own[score.run].append(score)

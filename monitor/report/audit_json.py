@@ -48,7 +48,7 @@ def run_document(run: AuditedRun) -> dict[str, Any]:
 def window_document(window: SkipWindow) -> dict[str, Any]:
     """One suspect commit."""
     document: dict[str, Any] = cleaned(to_json(window))
-    document["since"], document["until"] = utc(window.since), utc(window.until)
+    document["since"], document["until"] = utc(window.since or None), utc(window.until)
     return document
 
 

@@ -141,3 +141,9 @@ def test_what_is_no_text_is_one_sentence(tmp_path: Path) -> None:
 def test_nothing_but_notes_is_ever_added(lines: list[str], end: str) -> None:
     text = end.join(lines)
     assert NOTE.sub("", fixed(text).after) == text
+
+
+def test_a_line_that_no_person_wrote_is_left_as_it_is_and_said() -> None:
+    text = "E13j 73.31% " * 5000 + "\nE13j: 73.31%\n"
+    made = fixed(text)
+    assert made.marked == 1 and "longer than" in made.doubts[0]
