@@ -115,13 +115,18 @@ def states(
     return known
 
 
-def runs(connection: sqlite3.Connection, limit: int | None = None, offset: int = 0) -> list[RunSummary]:
-    """Every run, newest first; or `limit` of them after the first `offset`."""
+def runs(
+    connection: sqlite3.Connection,
+    read: dict[str, tuple[str, RunState]],
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[RunSummary]:
+    """Every run, newest first; or `limit` of them after the first `offset`. `read`: as in `states`."""
     columns = "name, experiment, trainer, started_at, step, total_steps, ended_at, ended_how"
     question = f"SELECT {columns}, ({_HUNG}) AS hung FROM runs ORDER BY started_at DESC, name LIMIT ? OFFSET ?"
     rows = connection.execute(question, (-1 if limit is None else limit, offset))
     summaries = [RunSummary(*row) for row in rows]
-    now = states(connection, [item.name for item in summaries if item.ended_at is None])
+    now = states(connection, [item.name for item in summaries if item.ended_at is None], read)
     return [_with_end_of(now[item.name], item) if item.name in now else item for item in summaries]
 
 

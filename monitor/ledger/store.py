@@ -86,6 +86,12 @@ class Ledger:
         """Changes whenever another file is opened in the ledger's place: what was kept in the last one isn't in it."""
         return self._database.generation
 
+    def _runs_read(self) -> dict[str, tuple[str, RunState]]:
+        """Runs that were read before, with the document they were read from."""
+        if len(self._states_read) > REMEMBERED:
+            self._states_read.clear()
+        return self._states_read
+
     def _records_read(self) -> dict[int, Score]:
         """Scores of this file that were read before, by their record; to be asked for inside a reading."""
         if self._scores_generation != self._database.generation or len(self._scores_read) > REMEMBERED:
@@ -109,14 +115,12 @@ class Ledger:
     def runs(self, limit: int | None = None, offset: int = 0) -> list[RunSummary]:
         """Every run, newest first; or `limit` of them after the first `offset`."""
         with self._database.read() as connection:
-            return runs.runs(connection, limit, offset)
+            return runs.runs(connection, self._runs_read(), limit, offset)
 
     def runs_with_scores(self, names: Sequence[str]) -> list[tuple[RunState, list[Score]]]:
         """These runs, by their whole names, each with its scores, all of one moment; unknown names are left out."""
         with self._database.read() as connection:
-            if len(self._states_read) > REMEMBERED:
-                self._states_read.clear()
-            known = runs.states(connection, names, self._states_read)
+            known = runs.states(connection, names, self._runs_read())
             own: dict[str, list[Score]] = {name: [] for name in known}
             for score in records.scores(connection, list(known), self._records_read()):
                 own[score.run].append(score)
