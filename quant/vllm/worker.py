@@ -93,7 +93,6 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
     import torch
 
     from quant.noise import noise_state
-    from quant.noise import noise_state
     from quant.vllm import observe
 
     recipe = opening.recipe
