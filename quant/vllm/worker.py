@@ -125,7 +125,6 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
         "pid": os.getpid(),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
-        "noise": noise_state(model),
         **facts,
     }
     return {**document, "sha256": document_sha256(document)}
