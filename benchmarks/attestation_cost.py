@@ -54,6 +54,7 @@ def of_layers(runs: int, batches: int) -> Iterator[Run]:
     from quant.layers import apply_recipe, frozen_weights
     from quant.verification import refusals
 
+    torch.set_num_threads(1)  # Two threads that share a busy machine mostly wait for each other.
     for seed, recipe in zip(range(runs), recipes()):
         torch.manual_seed(seed)
         kind = getattr(torch, recipe.dtype)
