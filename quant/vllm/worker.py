@@ -92,6 +92,7 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
     """Call after the last sample: the attestation, as plain JSON values. It judges nothing and refuses nothing."""
     import torch
 
+    from quant.noise import noise_state
     from quant.vllm import observe
 
     recipe = opening.recipe
@@ -114,6 +115,7 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
         "calls": sum(max(entry["weight_calls"], entry["activation_calls"]) for entry in layers.values()),
         "layers": layers,
         "hooked": list(observe.hooked(model)),
+        "noise": noise_state(model),
         "fingerprint_begin": opening.received,
         "fingerprint_end": total(observe.weight_sums(model, resident=False).values()).hex(),
         "resident_begin": opening.resident,

@@ -147,3 +147,27 @@ def test_a_model_that_is_gone_is_forgotten() -> None:
     del model
     gc.collect()
     assert len(noise._ON) == before
+
+
+def test_noise_left_on_is_attested_and_refused_and_inside_noise_off_it_is_not() -> None:
+    from quant import attestation
+    from quant.layers import apply_recipe
+    from quant.recipe import Recipe
+    from quant.verification import refusals
+
+    model = nn.Sequential(nn.RMSNorm(32), nn.Linear(32, 16))
+    recipe = Recipe("test")
+    apply_recipe(model, recipe)
+    add_noise(model, SCHEDULE, step=50, total_steps=100)
+
+    def judged() -> tuple[str, ...]:
+        opening = attestation.begin(model, recipe)
+        with torch.no_grad():
+            model(torch.ones(2, 32))
+        document = attestation.close(model, opening, checkpoint_fingerprint=fingerprint(model.state_dict()))
+        words = {"checkpoint_fingerprint": fingerprint(model.state_dict()), "start_fingerprint": None}
+        return refusals(document, recipe=recipe.to_dict(), **words)
+
+    assert judged() == ("noise was on during the evaluation",)
+    with noise_off(model):
+        assert judged() == ()

@@ -121,6 +121,7 @@ def test_other_schemas_and_nothing_are_refused(document: dict[str, Any]) -> None
         ({"scale_rule": "floor"}, "scale_rule was `even`, asked for was `floor`"),
         ({"quantize_activations": False}, "quantize_activations was `True`, asked for was `False`"),
         ({"exclude": ("lm_head",)}, "left alone were [], asked for was ['lm_head']"),
+        ({"include": ("mlp",)}, "meant were only [], asked for was ['mlp']"),
         ({"dtype": "bfloat16"}, "dtype was `float32`, asked for was `bfloat16`"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Tests against real vLLM on the CPU: `make test-real`. Without vLLM nothing here is collected.
+"""Tests against real vLLM on the CPU: `make test-vllm`. Without vLLM nothing here is collected.
 
 Every engine runs in a child process that plays one scenario through and leaves what it saw as JSON: starting one takes
 longer than all else, so a scenario serves many tests.

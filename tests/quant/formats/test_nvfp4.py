@@ -31,7 +31,7 @@ def normal(*shape: int, seed: int = 1, spread: float = 1.0) -> Any:
 @pytest.mark.parametrize("name", DTYPES)
 @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0])
 def test_bit_exact_with_the_sources_operations_over_any_spread(rule: str, name: str, spread: float) -> None:
-    x = normal(2000, 64, spread=spread).clamp(-6e4, 6e4).to(DTYPES[name])
+    x = normal(500, 64, spread=spread).clamp(-6e4, 6e4).to(DTYPES[name])
     wanted = torch.from_numpy(oracle.nvfp4(x.float().numpy(), rule)).to(x.dtype)
     found = quantize_dequantize(x, rule=rule)
     assert found.dtype == x.dtype
