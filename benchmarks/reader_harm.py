@@ -1,6 +1,6 @@
 """What reading a process does to it: system calls by strace, kill -9 of the reader in mid-snapshot, cost of many.
 
-    python -m benchmarks.reader_harm [--kills 200] [--processes 64]
+    python -m benchmarks.reader_harm [--kills 200] [--processes 64] [--seconds 1800]
 
 `ptrace`: calls that a whole reading makes (tasks by memory, threads by py-spy), counted by tracing the tool and all
 that it starts; needs strace. `kills`: the reader is killed at random moments; the target must never be stopped, traced
@@ -70,13 +70,15 @@ def ptrace_calls() -> dict[str, Any]:
     return {**counted, "signals_to_the_target": sum(abs(number) == pid for number in signals)}
 
 
-def kills(count: int) -> dict[str, int]:
-    """kill -9 of a reader that reads all the time, at random moments."""
-    found = {"kills": count, "stopped": 0, "traced": 0, "leftovers": 0, "target_died": 0}
+def kills(count: int, seconds: float) -> dict[str, int]:
+    """kill -9 of a reader that reads all the time, at random moments, at most for `seconds`."""
+    ends = time.monotonic() + seconds
+    found = {"kills": 0, "stopped": 0, "traced": 0, "leftovers": 0, "target_died": 0}
     chance = random.Random(1)
     environment = {**os.environ, MARK: "1"}
     with _target() as pid:
-        for _ in range(count):
+        while found["kills"] < count and time.monotonic() < ends:
+            found["kills"] += 1
             words = [sys.executable, "-c", READ, "always", str(pid)]
             reader = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
             assert reader.stdout is not None
@@ -135,12 +137,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--processes", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=1800.0, help="the kills end after this, however many they are")
     words = parser.parse_args()
     document = {"ptrace": ptrace_calls()}
     if words.processes:
         document["many"] = many(words.processes)
     if words.kills:
-        document["kills"] = kills(words.kills)
+        document["kills"] = kills(words.kills, words.seconds)
     print(json.dumps(document, indent=1))
     return 0
 

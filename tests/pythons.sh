@@ -12,7 +12,7 @@ print("%d.%d-" % sys.version_info[:2] + hashlib.md5(sys.executable.encode()).hex
         "$python" -m venv "$venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
             'textual>=8.2,<9' 'psutil>=6' 'nvidia-ml-py>=12' 'py-spy>=0.4' 'pyyaml>=6' \
-            'pytest>=8' 'pytest-timeout>=2' 'pytest-asyncio>=1' 'hypothesis>=6' 'pyte>=0.8'
+            'pytest>=8' 'pytest-timeout>=2' 'pytest-asyncio>=1' 'hypothesis>=6' 'pyte>=0.8' 'uvloop>=0.20'
         touch "$venv/.ready"
     fi
     PYTHONPATH=. "$venv/bin/python" -m pytest -m "not real and not torch" -p no:cacheprovider \

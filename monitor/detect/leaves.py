@@ -24,7 +24,7 @@ def unknown_reasons(case: Case) -> tuple[str, ...]:
     """Why nothing is proved."""
     if not case.starts:
         return ("neither the driver nor the trainer could be read: no chain of waits begins anywhere",)
-    reasons = [*_idle_loops(case), *_waiting_tasks(case), *_texts(_ends(case))]
+    reasons = [*_idle_loops(case), *_waiting_tasks(case), *_loops_in_c(case), *_texts(_ends(case))]
     if not reasons:
         reasons = list(_texts(_whole_run(case))) or ["no chain of waits leads from the trainer to a cause"]
     return tuple(dict.fromkeys(reasons))[:MOST]
@@ -50,6 +50,16 @@ def _waiting_tasks(case: Case) -> list[str]:
                 f"something may still set it: {others}"
             )
     return sentences[:2]
+
+
+def _loops_in_c(case: Case) -> list[str]:
+    """Loops whose timers and descriptors can't be read: what waits there may still be woken through them."""
+    return [
+        f"what the event loop of {case.scene.label(process.pid)} watches can't be told: {loop.unreadable}"
+        for process in case.scene.processes.values()
+        for loop in process.loops
+        if loop.unreadable
+    ][:2]
 
 
 def _whole_run_but_objects(case: Case) -> list[Motion]:

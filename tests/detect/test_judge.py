@@ -9,7 +9,7 @@ import pytest
 from monitor.detect.judge import judge
 from monitor.model.finding import VerdictWord
 from monitor.model.reading import Unknown
-from monitor.model.snapshot import RayCall, Snapshot, ThreadState
+from monitor.model.snapshot import EventLoopState, RayCall, Snapshot, ThreadState
 from tests.detect import snapshots as made
 
 LINES = {
@@ -249,3 +249,15 @@ def test_a_lost_wakeup_that_a_ticking_thread_may_still_end_is_unknown_and_names_
     verdict = judge(made.changed(samples, made.TRAINER, threads=(*trainer.threads, ticking)))
     assert verdict.word is VerdictWord.UNKNOWN
     assert "rollout.py:99" in verdict.reasons[0] and "thread health of TaskRunner" in verdict.reasons[0]
+
+
+def test_a_loop_that_keeps_its_descriptors_in_c_makes_a_lost_wakeup_unknown_and_that_is_said() -> None:
+    def in_c(snapshot: Snapshot) -> Snapshot:
+        loops = (EventLoopState("1", "AsyncIO Thread", True, unreadable="Loop keeps its timers and descriptors in C"),)
+        return replace(snapshot, processes=tuple(replace(process, loops=loops) for process in snapshot.processes))
+
+    samples = made.lost_wakeup(hooks=True)
+    assert judge(samples).findings
+    verdict = judge([in_c(sample) for sample in samples])
+    assert (verdict.word, verdict.findings) == (VerdictWord.UNKNOWN, ())
+    assert "in C" in " ".join(verdict.reasons)

@@ -15,7 +15,8 @@ import pytest
 
 from monitor.detect.judge import judge
 from monitor.diagnose.capture import Readers, capture
-from monitor.inspection.asyncio_reader import MEMORY_CURE, TaskReading
+from monitor.inspection.asyncio_reader import MEMORY_CURE, TaskReading, read_tasks
+from monitor.inspection.responder import ask
 from monitor.model.finding import VerdictWord
 from monitor.model.reading import SourceError
 from monitor.model.snapshot import RunPosition, Snapshot
@@ -144,6 +145,23 @@ def test_a_lost_wakeup_whose_memory_may_not_be_read_is_unknown_and_says_what_wou
         verdict = judge(_samples(head, "lost-wakeup", console, readers=readers))
     assert (verdict.word, verdict.findings) == (VerdictWord.UNKNOWN, ())
     assert "hooks" in " ".join(verdict.reasons) and "ptrace_scope" in " ".join(verdict.reasons)
+
+
+def test_memory_and_hooks_tell_the_same_tasks_of_rays_own_processes(head: RayHead, tmp_path: Path) -> None:
+    """Names, frames through Ray's compiled coroutines, ObjectRefs and the ids of the Ray calls."""
+    with _job(head, "lost-wakeup", True, tmp_path) as console:
+        location = _located(head, "lost-wakeup", console)[2]
+        time.sleep(2.5)
+        pairs = [(ask(item.pid, timeout=20.0), read_tasks(item.pid, timeout=20.0)) for item in location.processes]
+    compared, references, calls = 0, 0, 0
+    for told, read in pairs:
+        found = {task.key: task for task in read.tasks or ()}
+        for task in told.tasks or ():
+            assert found[task.key] == task
+            compared += 1
+            references += task.object_ref is not None
+            calls += task.ray_task_id is not None
+    assert compared and references and calls
 
 
 @pytest.mark.parametrize("hooks", [True, False])

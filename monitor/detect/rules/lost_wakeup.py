@@ -32,7 +32,7 @@ def find(case: Case) -> tuple[Finding, ...]:
     if len(pids) != 1:
         return ()
     process = leaves[0][0]
-    if loops_in_c(case):
+    if any(loop.unreadable for process in case.scene.processes.values() for loop in process.loops):
         # What such a loop watches is not known: a message could still come through it.
         return ()
     calls = case.scene.later.calls
@@ -59,12 +59,6 @@ def _leaves(case: Case) -> list[tuple[ProcessState, AsyncioTask]]:
             if key in reached and task.waits_on in IN_PROCESS and case.graph.stuck(key):
                 found.append((process, task))
     return found
-
-
-def loops_in_c(case: Case) -> list[tuple[ProcessState, str]]:
-    """Loops whose timers and descriptors can't be read, with why."""
-    processes = case.scene.processes.values()
-    return [(process, loop.unreadable) for process in processes for loop in process.loops if loop.unreadable]
 
 
 def _in_knot(case: Case, key: str) -> bool:

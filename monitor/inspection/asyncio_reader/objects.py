@@ -156,11 +156,12 @@ class Objects:
         """Length of a tuple, a list or a dict."""
         return self.image.word(address + 16)
 
-    def members(self, address: int) -> list[int]:
-        """Members of a set."""
+    def members(self, address: int, *, whole: bool = True) -> list[int]:
+        """Members of a set. `whole`: `Odd` where it changed meanwhile and some may be missing."""
         if not self.is_a(address, "set"):
             raise Odd("no set")
-        _, used, mask, table = self.image.words(address + 16, 4)
+        head = self.image.fresh(address + 16, 32)
+        _, used, mask, table = struct.unpack("<4Q", head)
         if mask > MOST_ITEMS * 8 or mask & (mask + 1) or used > mask + 1:
             raise Odd("a set of impossible size")
         found = []
@@ -168,6 +169,8 @@ class Objects:
             # Left over entries hold a dummy, whose hash is -1.
             if key and mark != -1:
                 found.append(key)
+        if whole and (len(found) != used or not self.image.unchanged([(address + 16, head)])):
+            raise Odd("a set that changed while it was read")
         return found
 
     def entries(self, address: int) -> list[tuple[int, int]]:

@@ -26,6 +26,8 @@ from monitor.model.snapshot import AsyncioTask, EventLoopState, Frame
 T = TypeVar("T")
 
 ATTEMPTS = 6
+SHORT_SECONDS = 0.005
+"""A task that took longer than this to read counts once two such readings are equal."""
 MOST_TASKS = 5000
 """As many as the hook's responder describes."""
 PENDING = 0
@@ -58,13 +60,13 @@ class ProcessReader:
 
     def read(self, deadline: float) -> ProcessTasks:
         """Everything. `deadline`: monotonic. Raises `NotReadable` where not even the beginning can be read."""
-        addresses = self._retried(self.roots.task_addresses)
+        addresses, torn = self._addresses()
         waits = LeafWaits(self.frames, self._retried(self.roots.asyncio_folder))
         running = self._retried(lambda: running_loops(self.roots, self.frames))
         current = self._retried(self.roots.current_tasks)
         tasks: list[AsyncioTask] = []
         counts: dict[int, int] = dict.fromkeys(running, 0)
-        torn = foreign = left_out = 0
+        foreign = left_out = 0
         for position, address in enumerate(addresses):
             if len(tasks) >= MOST_TASKS or time.monotonic() > deadline:
                 left_out = len(addresses) - position
@@ -80,6 +82,16 @@ class ProcessReader:
         loops = tuple(loop_state(self.frames, loop, running.get(loop), names, n) for loop, n in counts.items() if loop)
         return ProcessTasks(tuple(tasks), loops, torn, foreign, left_out)
 
+    def _addresses(self) -> tuple[list[int], int]:
+        """Addresses of tasks; and 1 where the sets changed at every look, so that some may be missing."""
+        try:
+            return self._retried(self.roots.task_addresses), 0
+        except NotReadable:
+            found: dict[int, None] = {}
+            for _ in range(ATTEMPTS):
+                found.update(dict.fromkeys(self._retried(lambda: self.roots.task_addresses(whole=False))))
+            return list(found), 1
+
     def _retried(self, ask: Callable[[], T]) -> T:
         error: Exception | None = None
         for _ in range(ATTEMPTS):
@@ -94,8 +106,10 @@ class ProcessReader:
         self, address: int, waits: LeafWaits, running: dict[int, RunningLoop], current: dict[int, int]
     ) -> AsyncioTask | str:
         """The task, or why there is none: `done`, `foreign`, `torn`."""
+        before: AsyncioTask | None = None
         for _ in range(ATTEMPTS):
             self.image.forget()
+            began = time.monotonic()
             try:
                 if not self.objects.is_a(address, TASK):
                     if self.objects.type_of(address).short == "Task":
@@ -108,7 +122,10 @@ class ProcessReader:
                     continue
                 found, chain = self._decode(address, waits, running, current)
                 if self.image.unchanged([*stamps, *chain.stamps]):
-                    return found
+                    # In a long look (this process was off the CPU) a task can go on and come back to the same words.
+                    if time.monotonic() - began < SHORT_SECONDS or found == before:
+                        return found
+                    before = found
             except UNREADABLE:
                 continue
         return "torn" if self._still_pending(address) else "done"

@@ -70,8 +70,9 @@ class Roots:
                 if name in WANTED:
                     self.modules[name] = value
 
-    def task_addresses(self) -> list[int]:
-        """Every asyncio task of the process that is not collected, done or not."""
+    def task_addresses(self, *, whole: bool = True) -> list[int]:
+        """Every asyncio task of the process that is not collected, done or not. `whole`: `Odd` where some may be
+        missing, since the sets changed meanwhile."""
         module = self.module(TASKS_MODULE)
         if module is None:
             return []
@@ -81,18 +82,18 @@ class Roots:
             group = self.objects.module_attribute(module, name)
             if group is not None:
                 sets += 1
-                found.update(dict.fromkeys(self._of_set(group)))
+                found.update(dict.fromkeys(self._of_set(group, whole)))
         if not sets:
             raise Odd("asyncio keeps its tasks elsewhere")
         return list(found)
 
-    def _of_set(self, group: int) -> list[int]:
+    def _of_set(self, group: int, whole: bool) -> list[int]:
         if self.objects.is_a(group, "set"):
-            return self.objects.members(group)
+            return self.objects.members(group, whole=whole)
         data = self.objects.attribute(group, "data")
         if data is None:
             raise Odd("a weak set without data")
-        references = self.objects.members(data)
+        references = self.objects.members(data, whole=whole)
         held = []
         for reference in references:
             try:
