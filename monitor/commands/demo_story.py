@@ -34,6 +34,9 @@ ATTACH_SECONDS = 90.0
 
 POLL_SECONDS = 0.25
 
+DOUBT_SECONDS = 20.0
+"""A verdict of `stall` or `unknown` that stands for so long ends the story: a busy machine may be silent for less."""
+
 
 @dataclass(frozen=True)
 class DemoRequest:
@@ -132,19 +135,38 @@ def run_headless(request: DemoRequest, say: Say) -> tuple[int, dict[str, Any]]:
 def _follow(live: LiveDemo, teller: _Teller) -> dict[str, Any]:
     with Ledger.open(read_only=True) as ledger:
         last: dict[str, Any] = {}
+        doubtful_since: float | None = None
         while True:
             row = ledger.live(live.run_name)
             if row and row != last:
                 last = row
                 teller.tell(row)
-                word = VerdictWord(row["verdict"]["word"])
-                settled = word in (VerdictWord.HANG, VerdictWord.STALL, VerdictWord.UNKNOWN)
-                if word is VerdictWord.ENDED or (settled and row.get("bundle")):
+                doubtful_since = doubtful_since_of(row, doubtful_since)
+                if is_over(row, doubtful_since):
                     _let_scores_settle(live)
                     return ledger.live(live.run_name) or row
             if not _alive(live.watch_pid):
                 raise LaststepError("the watch ended before the run did", "see watch.log in the state directory")
             time.sleep(POLL_SECONDS)
+
+
+def doubtful_since_of(row: dict[str, Any], since: float | None) -> float | None:
+    """Since when this live row, and those before it, have said `stall` or `unknown` of a run that trains; else None.
+
+    A run that starts waits for its actors and weights: that nothing is known of it yet is no news.
+    """
+    doubtful = VerdictWord(row["verdict"]["word"]) in (VerdictWord.STALL, VerdictWord.UNKNOWN)
+    if not doubtful or not row["run"]["spans"]:
+        return None
+    return float(row["at"]) if since is None else since
+
+
+def is_over(row: dict[str, Any], doubtful_since: float | None) -> bool:
+    """The run ended, a hang is proved and kept, or doubt has stood for so long that nothing more will come."""
+    word = VerdictWord(row["verdict"]["word"])
+    if word is VerdictWord.HANG:
+        return bool(row.get("bundle"))
+    return word is VerdictWord.ENDED or (doubtful_since is not None and row["at"] - doubtful_since >= DOUBT_SECONDS)
 
 
 def _let_scores_settle(live: LiveDemo) -> None:
