@@ -11,6 +11,10 @@ COMMANDS = (
     ("watch_cost",),
     ("hooks_cost",),
     ("terminal_cost",),
+    ("quant_exactness",),
+    ("quant_peers",),
+    ("quant_speed",),
+    ("quant_memory",),
 )
 
 
