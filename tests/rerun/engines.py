@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from quant.checkpoint import read_weights
 from quant.errors import EvaluationError
 from quant.evaluation import Generation, Sample
-from quant.checkpoint import read_weights
 
 WIDTH = 32
 HERE = "tests.rerun.engines"
