@@ -13,6 +13,10 @@ COMMANDS = (
     ("terminal_cost",),
     ("ledger_kills",),
     ("ledger_speed",),
+    ("quant_exactness",),
+    ("quant_peers",),
+    ("quant_speed",),
+    ("quant_memory",),
 )
 
 

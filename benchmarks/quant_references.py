@@ -138,12 +138,12 @@ def gfloat_mxfp4() -> Quantizer:
     """gfloat's `quantize_block` of OCP MXFP4, rule `floor`, one block at a time in numpy."""
     import gfloat
     import numpy as np
-    from gfloat.formats import format_info_ocp_mxfp4_e2m1
+    from gfloat.formats import format_info_mxfp4_e2m1
 
     def quantize(x: Any) -> Any:
         rows = x.float().numpy().reshape(-1, 32)
         rounded = [
-            gfloat.quantize_block(format_info_ocp_mxfp4_e2m1, row.astype(np.float64), gfloat.compute_scale_amax)
+            gfloat.quantize_block(format_info_mxfp4_e2m1, row.astype(np.float64), gfloat.compute_scale_amax)
             for row in rows
         ]
         return torch.from_numpy(np.stack(rounded).astype(np.float32)).reshape(x.shape).to(x.dtype)
