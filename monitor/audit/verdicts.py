@@ -8,6 +8,7 @@ shows one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from monitor.audit import validations as val
 from monitor.audit.judging import Family, judge_scores
@@ -34,19 +35,34 @@ def judge_run(
     facts: RunFacts, family: Family, rules: AuditRules, zone: Zone, windows: Sequence[SkipWindow]
 ) -> AuditedRun:
     """The whole judgement of one run."""
-    trace = facts.trace
-    evaluation = facts.kind is RunKind.EVALUATION
-    planned = family.planned if evaluation else val.planned_steps(trace)
+    known = _known(facts, family, rules, zone)
+    planned, at = known.planned_steps, known.started_at
     scores, notes = judge_scores(facts, family, rules)
     checked = val.validations_of(facts, planned, family.whole_rows, rules)
-    ended = run_end(facts, planned)
-    standing, reasons = _standing(facts, family, planned, scores, checked, ended)
-    started_at, zone_words = zone.resolve(trace.started, trace.started_at)
-    fit = rules.fit_of(trace.entry, frozenset(trace.actors))
-    inside = [window for window in windows if started_at is not None and window.holds(started_at)]
+    standing, reasons = _standing(facts, family, planned, scores, checked, known.ended)
+    inside = [window for window in windows if at is not None and window.holds(at)]
     missing = Standing.MISSING_FINAL in standing
-    duration = _duration(facts)
-    reasons = (*reasons, *_suspicion(inside, fit, missing, trace.started))
+    return replace(
+        known,
+        quantization=summarise(facts.trace, family.trained, sorted({score.step for score in scores})),
+        validations=checked,
+        scores=tuple(scores),
+        standing=standing,
+        reasons=(*reasons, *_suspicion(inside, known.fit, missing, known.started_as_written)),
+        evidence=_evidence(facts, scores, checked, planned),
+        windows=tuple(window.commit for window in inside),
+        cleared=_cleared(facts, checked, inside, known.fit, at),
+        notes=tuple([*notes, *_notes(facts, rules)]),
+    )
+
+
+def _known(facts: RunFacts, family: Family, rules: AuditRules, zone: Zone) -> AuditedRun:
+    """What is known of the run before anything is judged."""
+    trace = facts.trace
+    planned = family.planned if facts.kind is RunKind.EVALUATION else val.planned_steps(trace)
+    started_at, zone_words = zone.resolve(trace.started, trace.started_at)
+    seconds, basis = _duration(facts)
+    experiment, step = checkpoint_of(facts, rules)
     return AuditedRun(
         name=facts.name,
         label=rules.label_of(facts.name),
@@ -56,34 +72,25 @@ def judge_run(
         files=facts.files,
         planned_steps=planned,
         reached_step=val.reached_step(trace),
-        ended=ended,
+        ended=run_end(facts, planned),
         started_at=started_at,
         started_as_written=trace.started,
         zone=zone_words,
-        duration_seconds=duration[0],
-        duration_basis=duration[1],
+        duration_seconds=seconds,
+        duration_basis=basis,
         step_seconds=tuple(trace.step_seconds),
         gpus=_gpus(facts, rules),
         test_freq=val.test_frequency(trace),
         save_freq=val.whole(trace.config.get("trainer.save_freq")),
         validate_before_train=val.validates_first(trace),
         trainer=trace.entry,
-        fit=fit,
-        quantization=summarise(trace, family.trained, sorted({score.step for score in scores})),
+        fit=rules.fit_of(trace.entry, frozenset(trace.actors)),
         noise=look_up(trace.config, rules.config_keys["noise"]),
         data_file=trace.config.get("data.val_files"),
-        checkpoint_of=checkpoint_of(facts, rules)[0],
-        checkpoint_step=checkpoint_of(facts, rules)[1],
+        checkpoint_of=experiment,
+        checkpoint_step=step,
         checkpoints=tuple(sorted(step for step, complete in trace.checkpoints.items() if complete)),
-        validations=checked,
-        scores=tuple(scores),
-        standing=standing,
-        reasons=reasons,
-        evidence=_evidence(facts, scores, checked, planned),
-        windows=tuple(window.commit for window in inside),
-        cleared=_cleared(facts, checked, inside, fit, started_at),
-        notes=tuple([*notes, *_notes(facts, rules)]),
-    )  # fmt: skip
+    )
 
 
 def run_end(facts: RunFacts, planned: int | None) -> RunEnd:
