@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,13 @@ import yaml
 
 from monitor.model.errors import LaststepError
 from monitor.model.launch import LaunchSettings
+from monitor.sources.shell_text import expand, logical_lines, read_words
 
 LARGEST = 8 << 20
 CONFIGURATIONS = (".yaml", ".yml", ".json")
 
 _OVERRIDE = re.compile(r"^(?P<mark>\+{0,2}|~)(?P<key>[A-Za-z_][\w@/-]*(?:\.[\w@/-]+)+)(?:=(?P<value>.*))?$", re.DOTALL)
 _ASSIGNED = re.compile(r"^(?P<export>export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>\S*|'[^']*'|\"[^\"]*\")\s*(?:#.*)?;?$")
-_VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::?-(?P<default>[^}]*))?\}|(?P<plain>\w+))")
 _PYTHON = re.compile(r"(?:^|/)(?:python[\d.]*|torchrun)$")
 _CONFIGURATION = re.compile(r"^(?:--config-(?:name|path|dir)|-cn|-cp|-cd)(?:=(?P<value>.*))?$")
 
@@ -146,40 +145,3 @@ def plain_value(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         return text
-
-
-def read_words(text: str) -> list[str]:
-    """The words of a command; where its quotes don't close, split at spaces."""
-    try:
-        return shlex.split(text, comments=True)
-    except ValueError:
-        return text.split()
-
-
-def expand(value: str, variables: dict[str, str]) -> str:
-    """`value` with known variables put in; an unknown one takes its default, or stays as it is written."""
-
-    def replaced(match: re.Match[str]) -> str:
-        known = variables.get(match["braced"] or match["plain"])
-        if known is not None:
-            return known
-        return match["default"] if match["default"] is not None else match.group(0)
-
-    return _VARIABLE.sub(replaced, value)
-
-
-def logical_lines(text: str) -> list[tuple[int, str]]:
-    """Lines with their continuations joined, each with the number of its first line; comments left out."""
-    lines: list[tuple[int, str]] = []
-    parts: list[str] = []
-    began = 1
-    for number, line in enumerate(text.splitlines(), 1):
-        began = number if not parts else began
-        if line.lstrip().startswith("#"):
-            continue
-        continued = line.rstrip().endswith("\\")
-        parts.append(line.rstrip().removesuffix("\\") if continued else line)
-        if not continued:
-            lines.append((began, " ".join(parts)))
-            parts = []
-    return [*lines, (began, " ".join(parts))] if parts else lines

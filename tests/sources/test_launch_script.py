@@ -46,10 +46,12 @@ def test_a_variable_nobody_sets_leaves_its_key_unknown() -> None:
 
 
 def test_commented_lines_say_nothing() -> None:
-    text = (
-        "# python -m verl.trainer.main_ppo trainer.test_freq=5\npython -m verl.trainer.main_ppo \\\n# a.b=1 \\\n a.c=2"
-    )
+    text = "# python -m verl.trainer.main_ppo trainer.test_freq=5\npython -m verl.trainer.main_ppo a.c=2 # a.b=1"
     assert _given(text) == {"a.c": 2}
+
+
+def test_a_comment_inside_a_command_ends_it_and_what_follows_is_not_given_to_the_trainer() -> None:
+    assert _given("python -m verl.trainer.main_ppo a.b=1 \\\n# a.c=2 \\\n a.d=3") == {"a.b": 1}
 
 
 def test_a_configuration_of_its_own_hides_the_defaults() -> None:
