@@ -11,7 +11,7 @@ import importlib
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ CHUNK = 4 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _GZIP_WINDOW = 31
 """zlib's word for "with a gzip header"."""
+_ZSTD_PIECE = 512
 _CUT = "its {} stream is cut or damaged; what stands before was read"
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _MOST_CONTROLS = 0.03
@@ -41,7 +42,7 @@ def text_chunks(path: Path) -> Iterator[bytes]:
         if head.startswith(_GZIP):
             yield from _encoded(_gunzipped(file))
         elif head.startswith(_ZSTD):
-            yield from _encoded(_unzstded(_zstd_reader(file)))
+            yield from _encoded(_unzstded(file))
         else:
             yield from _encoded(_plain(file))
 
@@ -90,29 +91,38 @@ def _gunzipped(file: Any) -> Iterator[bytes]:
         raise NotText(_CUT.format("gzip"))
 
 
-def _unzstded(reader: Any) -> Iterator[bytes]:
-    read = getattr(reader, "read1", reader.read)
-    while True:
-        try:
-            chunk = read(CHUNK)
-        except Exception as error:
-            # Both modules have an error class of their own, and neither may be imported here.
-            if not isinstance(error, (OSError, EOFError, ValueError)) and type(error).__name__ != "ZstdError":
-                raise
-            raise NotText(_CUT.format("zstd")) from error
-        if not chunk:
-            return
-        yield chunk
+def _unzstded(file: Any) -> Iterator[bytes]:
+    """All frames of a zstd file, fed in pieces so small that none can unpack to more than some 16 MiB."""
+    new_frame, damaged = _zstd()
+    frame, begun = new_frame(), False
+    held = bytearray()
+    try:
+        for packed in _plain(file):
+            for start in range(0, len(packed), _ZSTD_PIECE):
+                piece = packed[start : start + _ZSTD_PIECE]
+                while piece:
+                    frame, begun = (new_frame(), True) if frame.eof else (frame, True)
+                    held += frame.decompress(piece)
+                    piece = frame.unused_data if frame.eof else b""
+                if len(held) >= CHUNK:
+                    yield bytes(held)
+                    held.clear()
+    except damaged as error:
+        yield bytes(held)
+        raise NotText(_CUT.format("zstd")) from error
+    yield bytes(held)
+    if begun and not frame.eof:
+        raise NotText(_CUT.format("zstd"))
 
 
-def _zstd_reader(file: Any) -> Any:
-    for name in ("compression.zstd", "zstandard"):
-        try:
-            module = importlib.import_module(name)
-        except ImportError:
-            continue
-        return module.open(file, "rb")
-    raise NotText("is zstd, which this Python can't unpack", "install `zstandard`, or unpack it: `zstd -d FILE`")
+def _zstd() -> tuple[Callable[[], Any], type[Exception]]:
+    """A maker of one-frame unpackers, and the error they raise. Raises `NotText` where the module isn't there."""
+    try:
+        module = importlib.import_module("zstandard")
+    except ImportError:
+        cure = "install `zstandard`, or unpack it: `zstd -d FILE`"
+        raise NotText("is zstd, which this Python can't unpack", cure) from None
+    return module.ZstdDecompressor().decompressobj, module.ZstdError
 
 
 def _encoded(chunks: Iterator[bytes]) -> Iterator[bytes]:

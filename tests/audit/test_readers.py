@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from monitor.audit.byte_stream import text_chunks
 from monitor.audit.rules import load_rules
 from monitor.audit.tensorboard import read_events
 from monitor.audit.wandb_run import read_wandb
@@ -135,16 +137,36 @@ def test_a_gzip_log_reads_as_its_plain_one(tmp_path: Path) -> None:
     assert words(the_run(audited(tmp_path), "E1a")) == ["valid"]
 
 
-def test_a_zstd_log_is_read_or_said_to_need_a_module(tmp_path: Path) -> None:
-    path = tmp_path / "e1a.log.zst"
-    zstandard = pytest.importorskip("zstandard") if _has("zstandard") else None
+def test_a_zstd_log_of_several_frames_reads_as_its_plain_one(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
     text = "\n".join(console(Run())).encode()
-    path.write_bytes(zstandard.compress(text) if zstandard else b"\x28\xb5\x2f\xfd" + bytes(40))
+    frames = [zstandard.compress(text[start : start + 700]) for start in range(0, len(text), 700)]
+    (tmp_path / "e1a.log.zst").write_bytes(b"".join(frames))
+    assert words(the_run(audited(tmp_path), "E1a")) == ["valid"]
+
+
+def test_a_cut_or_damaged_zstd_log_is_said_and_its_beginning_read(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    text = "\n".join(console(Run())).encode()
+    half = zstandard.compress(text[: len(text) // 2])
+    (tmp_path / "e1a.log.zst").write_bytes(half + zstandard.compress(text[len(text) // 2 :])[:-300])
     found = audited(tmp_path)
-    if zstandard:
-        assert words(the_run(found, "E1a")) == ["valid"]
-    else:
-        assert "zstd" in found.problems[0].problem
+    assert "zstd stream is cut" in found.problems[0].problem
+    assert words(the_run(found, "E1a")) == ["missing-final", "unproven"]
+    (tmp_path / "e1a.log.zst").write_bytes(half + b"no frame" * 9)
+    assert "zstd stream is cut" in audited(tmp_path).problems[0].problem
+
+
+def test_a_zstd_bomb_is_unpacked_in_bounded_pieces(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    (tmp_path / "bomb.log.zst").write_bytes(zstandard.compress(b" " * (256 << 20)))
+    assert max(len(chunk) for chunk in text_chunks(tmp_path / "bomb.log.zst")) <= 2 * (16 << 20)
+
+
+def test_without_the_module_a_zstd_log_says_what_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    (tmp_path / "e1a.log.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(40))
+    assert "zstd" in audited(tmp_path).problems[0].problem
 
 
 def test_a_utf16_log_reads_as_its_plain_one(tmp_path: Path) -> None:
@@ -160,9 +182,3 @@ def test_redrawn_bars_and_colours_hide_nothing(tmp_path: Path) -> None:
     text = "\r\n".join(lines).replace("Training Progress", "\rTraining Progress")
     (tmp_path / "e1a.log").write_text(text, newline="")
     assert words(the_run(audited(tmp_path), "E1a")) == ["valid"]
-
-
-def _has(module: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(module) is not None
