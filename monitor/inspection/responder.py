@@ -1,7 +1,8 @@
 """Asking the hooks' responder of a process for its asyncio tasks, loops and threads, within a deadline.
 
 `absent`: no socket, so no hooks (or no folder we share). `silent`: a socket, but no answer in time: the process is
-stopped, or C code holds its GIL, which is evidence by itself. A document that can't be read is `silent` too, and why.
+stopped, C code holds its GIL, or a loop that never waits leaves it to no other thread. A document that can't be read is
+`silent` too, and why.
 """
 
 from __future__ import annotations
