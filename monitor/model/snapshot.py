@@ -126,7 +126,7 @@ class ProcessState:
     tasks_unknown: str = ""
     loops: tuple[EventLoopState, ...] = ()
     responder: str = "absent"
-    """`answered`, `silent` (there, but no answer in time: stopped, the GIL held, a loop that never waits) or `absent`."""
+    """`answered`, `silent` (no answer in time: stopped, the GIL held, a loop that never waits) or `absent`."""
     max_concurrency: int | None = None
     gpu_open: bool = False
     """It has a GPU's device file open: a wait in C code may be one for the GPU, whose work is not seen from here."""
