@@ -1,7 +1,7 @@
 #!/bin/sh
 # Hooks, monitor and detection on each Python from 3.10 to 3.13 that is installed, and on the system's own build.
 # Each gets a small environment of its own (no Ray, no torch): what needs those is marked and left to `make test`.
-# Most of these tests wait for processes, so two Pythons are tested side by side; each speaks once it is done.
+# Most of these tests wait for processes, so three Pythons are tested side by side; each speaks once it is done.
 set -eu
 
 test_with() {
@@ -37,4 +37,4 @@ done
 if [ -x /usr/bin/python3.11 ]; then pythons="$pythons /usr/bin/python3.11"; fi
 [ -n "$pythons" ] || { echo "no Python 3.10 to 3.13 found" >&2; exit 2; }
 # shellcheck disable=SC2086
-printf '%s\n' $pythons | xargs -P 2 -n 1 sh "$0"
+printf '%s\n' $pythons | xargs -P 3 -n 1 sh "$0"

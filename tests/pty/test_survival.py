@@ -67,9 +67,9 @@ def test_every_screen_opens_by_its_key_and_help_closes_again(terminal: Terminal)
         terminal.send(key)
         terminal.wait_for(text)
     terminal.send("?")
-    terminal.wait_for("all of these in a palette")
+    terminal.wait_for("the run: alive, how far, trustworthy")
     terminal.send(ESCAPE)
-    terminal.wait_gone("all of these in a palette")
+    terminal.wait_gone("the run: alive, how far, trustworthy")
 
 
 def test_a_larger_terminal_shows_more_of_the_same(terminal: Terminal) -> None:
