@@ -13,11 +13,10 @@ from monitor.model.score import Standing
 
 
 class RunKind(str, enum.Enum):
-    """What a log is the log of."""
+    """What a log is the log of; an evaluation scores a checkpoint by itself (`val_only`, or a script of its own)."""
 
     TRAINING = "training"
     EVALUATION = "evaluation"
-    """A checkpoint scored by itself: `val_only`, or a script of its own."""
 
 
 class RunEnd(str, enum.Enum):
@@ -285,12 +284,12 @@ class AuditCost:
     basis: str = ""
     """In words, with every assumption: `6 runs × 80 min (assumed) × 8 GPUs`."""
     by_run: tuple[tuple[str, ...], ...] = ()
-    """(run, hours, basis) for each, as text."""
+    """(run, hours, basis), as text."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The whole conclusion."""
+    """The whole conclusion. `testimony`: files of prose that were found, never read as proof."""
 
     runs: tuple[AuditedRun, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
@@ -300,4 +299,3 @@ class Audit:
     cost: AuditCost | None = None
     problems: tuple[FileProblem, ...] = ()
     testimony: tuple[str, ...] = ()
-    """Files of prose that were found: never read as proof."""
