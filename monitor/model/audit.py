@@ -278,13 +278,12 @@ class FileProblem:
 
 @dataclass(frozen=True)
 class AuditCost:
-    """GPU-hours of the runs whose final score is missing or wrong."""
+    """GPU-hours of the runs whose final score is missing or wrong. `by_run`: (run, hours, basis), as text."""
 
     gpu_hours: float | None
     basis: str = ""
     """In words, with every assumption: `6 runs × 80 min (assumed) × 8 GPUs`."""
     by_run: tuple[tuple[str, ...], ...] = ()
-    """(run, hours, basis), as text."""
 
 
 @dataclass(frozen=True)
