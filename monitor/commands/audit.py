@@ -103,9 +103,9 @@ def _print(found: Audit, arguments: argparse.Namespace) -> None:
         for guess in guessed:
             say(f"a guess, no score: {guess.run} step {guess.final_step}: {guess.value:.4f} ({guess.basis})")
     if arguments.json:
-        from monitor.report.audit_json import audit_document
+        from monitor.report.audit_json import audit_document, document_text
 
-        print_json(audit_document(found, guessed))
+        print(document_text(audit_document(found, guessed)), flush=True)
     elif arguments.markdown:
         from monitor.report.audit_markdown import audit_markdown
 

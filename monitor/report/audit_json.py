@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
 from collections.abc import Iterable
 from typing import Any
 
-from monitor.model.audit import Audit, AuditedRun, AuditEvidence, SkipWindow
+from monitor.model.audit import Audit, AuditedRun, SkipWindow
 from monitor.model.json_form import to_json
 from monitor.report.clean_text import clean
 from monitor.report.verdict_json import utc
@@ -34,10 +36,9 @@ def audit_document(audit: Audit, guesses: Iterable[Any] = ()) -> dict[str, Any]:
 
 def run_document(run: AuditedRun) -> dict[str, Any]:
     """One run: what it claims first, then all that is known of it."""
-    whole = cleaned(to_json(run))
+    whole = cleaned(to_json(dataclasses.replace(run, step_seconds=())))
     first = ("name", "label", "kind", "planned_steps", "reached_step", "scores", "standing", "reasons", "evidence")
     document = {key: whole[key] for key in first}
-    document["evidence"] = evidence_list(run.evidence)
     document.update({key: value for key, value in whole.items() if key not in document})
     document["started_at"] = utc(run.started_at)
     document["final_stands"] = run.final_stands
@@ -52,9 +53,16 @@ def window_document(window: SkipWindow) -> dict[str, Any]:
     return document
 
 
-def evidence_list(evidence: Iterable[AuditEvidence]) -> list[dict[str, Any]]:
-    """`{"what", "file", "line"}` each."""
-    return [cleaned(dataclasses.asdict(item)) for item in evidence]
+def document_text(document: dict[str, Any]) -> str:
+    """The document as text: one line for each run, commit, script, … of a list, so that thousands are written fast."""
+    parts = []
+    for key, value in document.items():
+        if isinstance(value, list) and value:
+            lines = ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in value)
+            parts.append(f"{json.dumps(key)}: [\n{lines}\n]")
+        else:
+            parts.append(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+    return "{\n" + ",\n".join(parts) + "\n}"
 
 
 def cleaned(value: Any) -> Any:
@@ -62,7 +70,13 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {clean(str(key)): cleaned(item) for key, item in value.items()}
+        return {_key(key): cleaned(item) for key, item in value.items()}
     if isinstance(value, list):
         return [cleaned(item) for item in value]
     return value
+
+
+@functools.lru_cache(maxsize=4096)
+def _key(key: str) -> str:
+    """Keys are few and come again with every run."""
+    return clean(key)

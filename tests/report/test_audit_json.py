@@ -1,15 +1,19 @@
-"""The audit's document: a window whose begin is not known says null, never 1970."""
+"""The audit's JSON as text: one document, whole, a line for each run."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 
-from monitor.report.audit_json import audit_document
-from tests.audit.concluded_family import audit
+from monitor.report.audit_json import document_text
 
 
-def test_a_window_without_a_known_begin_has_none() -> None:
-    made = audit()
-    known, unknown = made.windows[0], replace(made.windows[0], since=0.0)
-    document = audit_document(replace(made, windows=(known, unknown)), ())
-    assert [window["since"] for window in document["commits"]] == ["2026-01-15T19:33:24.000Z", None]
+def test_the_text_is_the_document_and_each_entry_of_a_list_has_a_line() -> None:
+    document = {
+        "schema": 1,
+        "runs": [{"name": "e1", "reasons": ['a "quoted" “word”\n']}, {"name": "e2"}],
+        "empty": [],
+        "cost": {"gpu_hours": None},
+    }
+    text = document_text(document)
+    assert json.loads(text) == document
+    assert sum('"name"' in line for line in text.splitlines()) == 2
