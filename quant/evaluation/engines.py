@@ -7,6 +7,7 @@ One that keeps its model to itself (vLLM) applies the recipe and makes the attes
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ BUILT_IN = {
     "transformers": "quant.evaluation.transformers_engine:TransformersEngine",
     "vllm": "quant.evaluation.vllm_engine:VllmEngine",
 }
+NEEDS = {"transformers": ("transformers",), "vllm": ("vllm", "transformers")}
+"""Packages without which a built-in engine can't work: missing ones are told before any weights are read."""
 _COMMON = ("name", "batch_rows", "read_samples", "score")
 _OF_MODULES, _OF_HOSTED = (*_COMMON, "load", "generate"), (*_COMMON, "open")
 
@@ -108,9 +111,15 @@ def _built_in(name: str, options: dict[str, str]) -> Any:
             f"the engine `{name}` has no option `{unknown[0]}`", "options: " + ", ".join(kind.OPTIONS)
         )
     try:
-        return kind(**{key: kind.OPTIONS[key](value) for key, value in options.items()})
+        engine = kind(**{key: kind.OPTIONS[key](value) for key, value in options.items()})
     except ValueError as error:
         raise EvaluationError(f"the engine `{name}` can't take {options}: {error}") from error
+    absent = [package for package in NEEDS[name] if importlib.util.find_spec(package) is None]
+    if absent:
+        raise EvaluationError(
+            f"the engine `{name}` needs `{absent[0]}`, which is not installed here", f"pip install {' '.join(absent)}"
+        )
+    return engine
 
 
 def _attribute(name: str) -> Any:

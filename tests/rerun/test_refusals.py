@@ -145,5 +145,5 @@ def test_a_second_rerun_of_the_same_score(ledger: Ledger, folder: Path) -> None:
     assert failed(planned(ledger, step=EARLIER), ledger) == set()
 
 
-def test_an_engine_that_is_not_built(ledger: Ledger, folder: Path) -> None:
+def test_an_engine_whose_packages_are_not_installed(ledger: Ledger, folder: Path) -> None:
     assert failed(dataclasses.replace(planned(ledger), engine="vllm"), ledger) == {"engine"}
