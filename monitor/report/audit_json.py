@@ -69,6 +69,8 @@ def cleaned(value: Any) -> Any:
     """The document with every string made safe for a terminal."""
     if isinstance(value, str):
         return clean(value)
+    if value is None or isinstance(value, (int, float)):
+        return value
     if isinstance(value, dict):
         return {_key(key): cleaned(item) for key, item in value.items()}
     if isinstance(value, list):
