@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -57,8 +58,8 @@ def _results(jobs: Sequence[tuple[str, Path]], workers: int, rules_file: Path | 
     if workers <= 1 or len(jobs) <= 1:
         yield from map(read, jobs)
         return
-    # Spawned, not forked: a fork of a process with threads may hang, and this one is imported in no time.
-    context = multiprocessing.get_context("spawn")
+    # A fork shares what is imported already, half a second a worker; of a process with threads it may hang.
+    context = multiprocessing.get_context("fork" if threading.active_count() == 1 else "spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
         yield from pool.map(read, jobs, chunksize=FILES_AT_ONCE)
 
