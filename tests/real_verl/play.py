@@ -197,6 +197,8 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--quiet", action="store_true")
     given = parser.parse_args()
+    # A play that is ended ends its run: SIGTERM unwinds it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     seen = play(given.trainer, given.folder.resolve(), given.quiet)
     (given.folder / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
     return 0
