@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class RealRun:
     out: Path
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
+    module: str = "monitor.cli"
+    """What is called as the command."""
 
     @property
     def console(self) -> str:
@@ -68,7 +70,7 @@ class RealRun:
     def laststep(self, *words: str) -> dict[str, Any]:
         """One call of the command, its JSON."""
         done = subprocess.run(
-            [sys.executable, "-m", "monitor.cli", *words],
+            [sys.executable, "-m", self.module, *words],
             capture_output=True,
             text=True,
             env=self.environment,
@@ -80,44 +82,44 @@ class RealRun:
 
 
 @contextlib.contextmanager
-def real_run(trainer: str, folder: Path, hooks: bool, *overrides: str) -> Iterator[RealRun]:
-    """A run in `folder` with a watch on it; ended at the latest with the context."""
+def real_run(
+    trainer: str,
+    folder: Path,
+    hooks: bool,
+    *overrides: str,
+    watched: bool = True,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[RealRun]:
+    """A run in `folder` with a watch on it; ended at the latest with the context. `variables`: for the run alone."""
     out = folder / "run"
     common = {**os.environ, "PYTHONPATH": str(ROOT), "LASTSTEP_DIR": str(folder / "hooks")}
     common.pop("LASTSTEP", None)
     words = [sys.executable, str(RUN), trainer, "--out", str(out), "--steps", str(STEPS), "--", *overrides]
-    process = subprocess.Popen(words, env={**common, **({"LASTSTEP": "1"} if hooks else {})}, start_new_session=True)
+    asked = {**common, **({"LASTSTEP": "1"} if hooks else {}), **(variables or {})}
+    process = subprocess.Popen(words, env=asked, start_new_session=True)
     run = RealRun(trainer, out, process, {**common, "XDG_STATE_HOME": str(folder / "state")})
     watch: subprocess.Popen[bytes] | None = None
     try:
         places = run.until("Ray's start", lambda: _json(out / "ray.json"))
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": places["token_path"]}
         run.environment.update(token, RAY_ADDRESS=places["address"])
-        with (folder / "watch.log").open("wb") as log:
-            watch = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "monitor.cli",
-                    "watch",
-                    "--wait",
-                    str(START_SECONDS),
-                    "--ray",
-                    places["address"],
-                ],
-                env=run.environment,
-                stdout=log,
-                stderr=log,
-                cwd=out,
-            )
+        watch = _watch(run, folder, places["address"]) if watched else None
         yield run
-        watch.wait(60)
+        if watch is not None:
+            watch.wait(60)
     finally:
         for ended in (process, watch):
             if ended is not None and ended.poll() is None:
                 ended.send_signal(signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     ended.wait(90)
+
+
+def _watch(run: RealRun, folder: Path, address: str) -> subprocess.Popen[bytes]:
+    """A watch on the run's Ray, from its start."""
+    words = [sys.executable, "-m", "monitor.cli", "watch", "--wait", str(START_SECONDS), "--ray", address]
+    with (folder / "watch.log").open("wb") as log:
+        return subprocess.Popen(words, env=run.environment, stdout=log, stderr=log, cwd=run.out)
 
 
 def _json(path: Path) -> Any:
@@ -127,9 +129,9 @@ def _json(path: Path) -> Any:
         return None
 
 
-def scores_of(folder: Path) -> dict[str, Any]:
-    """What the ledger keeps of the run."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state")}
+def scores_of(folder: Path, observer: str = "state") -> dict[str, Any]:
+    """What the ledger of a watch keeps of the run."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / observer)}
     words = [sys.executable, "-m", "monitor.cli", "scores", "--json"]
     done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120)
     (run,) = json.loads(done.stdout)["runs"]
@@ -162,8 +164,8 @@ def to_the_end(trainer: str, folder: Path, hooks: bool) -> dict[str, Any]:
 def hang(trainer: str, folder: Path, hooks: bool) -> dict[str, Any]:
     """The engine's worker stopped in the final validation, the verdict on it, and the run's end once it is let go."""
     with real_run(trainer, folder, hooks, *SLOW) as run:
-        _final_validation(run)
-        worker = _engine_worker(run)
+        final_validation(run)
+        worker = engine_worker(run)
         os.kill(worker, signal.SIGSTOP)
         stopped_at = time.time()
         try:
@@ -189,7 +191,7 @@ def hang(trainer: str, folder: Path, hooks: bool) -> dict[str, Any]:
     }
 
 
-def _final_validation(run: RealRun) -> None:
+def final_validation(run: RealRun) -> None:
     """Wait until generation of the last step's validation is under way."""
     if run.trainer == "legacy":
         mark = BEGINS["legacy"].format(step=STEPS)
@@ -202,7 +204,7 @@ def _final_validation(run: RealRun) -> None:
     time.sleep(0.7)
 
 
-def _engine_worker(run: RealRun) -> int:
+def engine_worker(run: RealRun) -> int:
     """The pid of vLLM's worker process: a descendant of the Ray head with that title."""
     import psutil
 

@@ -1,8 +1,9 @@
 """The verdict on snapshots of one stretch without progress: one cause, one class, or what is missing for a proof.
 
 Pure. The two newest snapshots far enough apart are judged; a finding rests on what held in both. No proof: `healthy`
-where the chain of waits ends at something that was seen to work, else `unknown` with where the chain ends, and what
-would show more. Phase limits and the time since the last progress are the engine's to weigh.
+where the chain of waits ends at something that was seen to work, `stall` where it ends at an answer from outside the
+run that is overdue by its phase's limit, else `unknown` with where the chain ends, and what would show more. All other
+phase limits, and the time since the last progress, are the engine's to weigh.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from monitor.detect.case import Case
 from monitor.detect.leaves import healthy_reasons, unknown_reasons
-from monitor.detect.rules import actor_dead, control_queue, loop_blocked, lost_wakeup, self_get, stopped
+from monitor.detect.rules import actor_dead, control_queue, loop_blocked, lost_wakeup, self_get, stopped, unanswered
 from monitor.model.finding import Finding, Verdict, VerdictWord
 from monitor.model.snapshot import Snapshot
 
@@ -47,6 +48,9 @@ def judge(snapshots: Sequence[Snapshot]) -> Verdict:
     healthy = healthy_reasons(case)
     if healthy:
         return Verdict(VerdictWord.HEALTHY, reasons=healthy)
+    suspected = unanswered.find(case)
+    if suspected:
+        return Verdict(VerdictWord.STALL, suspected, unknown_reasons(case))
     return Verdict(VerdictWord.UNKNOWN, reasons=unknown_reasons(case))
 
 

@@ -1,0 +1,94 @@
+"""`reward-stuck` and `tool-stuck`: suspicions of waits for something outside, beyond the phase's limit only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from monitor.detect.judge import judge
+from monitor.model.finding import VerdictWord
+from monitor.model.snapshot import Frame, ProcessState, Snapshot, ThreadState
+from tests.detect.made_threads import PYTHON, frame, idle_loop, serving
+from tests.detect.snapshots import (
+    AGENT_0,
+    GENERATE,
+    RUN,
+    agents,
+    call,
+    changed,
+    head,
+    hooked,
+    pair,
+    process,
+    task,
+    task_id,
+)
+
+REWARD = 7
+ASKS = frame("compute_score", 12, "/app/reward.py")
+SCORE = call(REWARD, 50, "RewardLoopWorker.compute_score", caller=AGENT_0)
+
+
+def beyond(samples: Sequence[Snapshot], limit: float | None) -> list[Snapshot]:
+    """The samples, in a phase whose limit was learned to be this; their silence lasts 6 s."""
+    return [replace(item, position=replace(item.position, phase_limit_seconds=limit)) for item in samples]
+
+
+def asking(wait: str = "read", ends: bool | None = None) -> ThreadState:
+    """A pool's thread that runs the reward function."""
+    below = Frame("_WorkItem.run", f"{PYTHON}/concurrent/futures/thread.py", 58)
+    return ThreadState(
+        200, "pool", False, False, (ASKS, below), kernel_wait=wait, kernel_wait_ends=ends, cpu_seconds=1.0
+    )
+
+
+def reward_run(thread: ThreadState) -> list[Snapshot]:
+    """An agent loop waits for its reward worker, one of whose threads is in the reward function."""
+    worker = ProcessState(REWARD, 17.0, "ray::RewardLoopWorker", "reward", "RewardLoopWorker (pid 7)", "S")
+    worker = replace(worker, actor_id=SCORE.actor_id, threads=(serving(), idle_loop(), thread))
+    return pair([*head(GENERATE), *agents(hooks=False), worker], [RUN, *GENERATE, SCORE])
+
+
+def tool_run() -> list[Snapshot]:
+    """An agent loop's task waits on a socket."""
+    waits = task("t", "socket", frame("ask_tool", 35, "/app/tool.py"), ray_task_id=task_id(AGENT_0, 10))
+    worker = hooked(process(AGENT_0, serving(), idle_loop()), waits)
+    return pair([*head(GENERATE[:1]), worker], [RUN, GENERATE[0]])
+
+
+def test_a_reward_function_that_waits_outside_beyond_the_limit_is_suspected_and_never_called_proved() -> None:
+    verdict = judge(beyond(reward_run(asking()), 5.0))
+    (finding,) = verdict.findings
+    assert verdict.word is VerdictWord.STALL
+    assert (finding.hang_class, finding.proved, finding.culprit.pid) == ("reward-stuck", False, REWARD)
+    assert (finding.file, finding.line) == (ASKS.file, ASKS.line)
+
+
+def test_an_agent_loop_whose_tool_does_not_answer_beyond_the_limit_is_suspected() -> None:
+    verdict = judge(beyond(tool_run(), 5.0))
+    (finding,) = verdict.findings
+    assert verdict.word is VerdictWord.STALL
+    assert (finding.hang_class, finding.proved, finding.culprit.pid) == ("tool-stuck", False, AGENT_0)
+
+
+def test_within_the_limit_or_without_one_nothing_is_suspected() -> None:
+    for limit in (None, 60.0):
+        for samples in (reward_run(asking()), tool_run()):
+            assert judge(beyond(samples, limit)).findings == ()
+
+
+def test_a_wait_with_a_deadline_is_not_suspected() -> None:
+    assert judge(beyond(reward_run(asking("poll", True)), 5.0)).findings == ()
+
+
+def test_a_reward_function_that_uses_the_cpu_is_at_work() -> None:
+    samples = beyond(reward_run(asking()), 5.0)
+    busy = [samples[0], changed(samples[1:], REWARD, cpu_seconds=2.0)[0]]
+    assert judge(busy).word is VerdictWord.HEALTHY
+
+
+def test_a_wait_that_moved_between_the_samples_is_not_suspected() -> None:
+    samples = beyond(reward_run(asking()), 5.0)
+    elsewhere = replace(asking(), frames=(frame("compute_score", 13, "/app/reward.py"), asking().frames[1]))
+    moved = changed(samples[1:], REWARD, threads=(serving(), idle_loop(), elsewhere))[0]
+    assert judge([samples[0], moved]).findings == ()

@@ -1,0 +1,208 @@
+"""Plays one real run with its faults, one after the other, each let go again; what every observer said, as JSON.
+
+    python -m tests.real_verl.play legacy|v1 FOLDER [--quiet]
+
+All faults come in the last step, in the order in which the run reaches them. `--quiet`: no fault, no hooks, no watch.
+The observers: a watch from the run's start, another to which the hooks' files are hidden (`blind.py`), and `laststep
+dump`, a process of its own that knows nothing of before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks import real_verl
+from benchmarks.real_verl import RealRun
+from tests.real_verl import gates
+from tests.real_verl.tool_server import ToolServer
+
+HERE = Path(__file__).resolve().parent
+SAMPLES_A_STEP = 8
+LAST_STEP = 2
+SAVES = {"legacy": "local_global_step_folder:", "v1": "Saving checkpoint to"}
+UNPROVED_SECONDS = 110.0
+"""How long the watch may take to suspect a wait that it can't prove to be without end: its phase's limit, and more."""
+FAULTS = {
+    "tool": "an agent loop waits for a tool that never answers",
+    "reward": "a reward function does not return",
+    "save": "the trainer's worker is stopped in the checkpoint save",
+    "validation": "vLLM's worker is stopped in the final validation",
+}
+OVERRIDES = (
+    f"actor_rollout_ref.rollout.agent.agent_loop_config_path={HERE / 'agent_loop.yaml'}",
+    "actor_rollout_ref.rollout.agent.default_agent_loop=gated_agent",
+    f"reward.custom_reward_function.path={HERE / 'gated_reward.py'}",
+    "data.max_response_length=96",
+    "actor_rollout_ref.rollout.max_num_seqs=2",
+)
+"""Besides the gates: generation of some seconds, so that a validation can be stopped in its middle."""
+
+
+@dataclass
+class Gates:
+    """The gates of one run, shut from the last step's first sample on."""
+
+    folder: Path
+    locks: dict[str, int] = field(default_factory=dict)
+
+    def shut(self, name: str) -> None:
+        """Before the run."""
+        path = self.folder / name
+        path.write_text(str(SAMPLES_A_STEP * (LAST_STEP - 1) + 1))
+        self.locks[name] = os.open(path, os.O_RDONLY)
+        fcntl.flock(self.locks[name], fcntl.LOCK_EX)
+
+    def open(self, name: str) -> None:
+        """Let through who waits, and who comes."""
+        (self.folder / name).unlink()
+        os.close(self.locks.pop(name))
+
+    def reached(self, name: str) -> bool:
+        """Whether somebody waits there."""
+        return (self.folder / f"{name}.reached").exists()
+
+
+def play(trainer: str, folder: Path, quiet: bool) -> dict[str, Any]:
+    """The whole run."""
+    shut = folder / "gates"
+    shut.mkdir(parents=True)
+    doors, tool = Gates(shut), ToolServer(shut / "tool.sock")
+    if not quiet:
+        doors.shut("tool")
+        doors.shut("reward")
+    seen: dict[str, Any] = {}
+    variables = {gates.FOLDER_VARIABLE: str(shut)}
+    try:
+        with contextlib.ExitStack() as stack:
+            words = (trainer, folder, not quiet, *OVERRIDES)
+            run = stack.enter_context(real_verl.real_run(*words, watched=not quiet, variables=variables))
+            if not quiet:
+                stack.enter_context(_blind_watch(run, folder))
+                seen = _faults(run, doors, tool)
+            code = run.process.wait(real_verl.START_SECONDS)
+    finally:
+        tool.close()
+        for name in tuple(doors.locks):
+            doors.open(name)
+    kept = {} if quiet else {name: real_verl.scores_of(folder, name) for name in ("state", "blind")}
+    return {"trainer": trainer, "exit_code": code, "faults": seen, "kept": kept}
+
+
+@contextlib.contextmanager
+def _blind_watch(run: RealRun, folder: Path) -> Iterator[None]:
+    with (folder / "blind.log").open("wb") as log:
+        watch = subprocess.Popen(
+            [sys.executable, "-m", "tests.real_verl.blind", "watch", "--wait", "600"],
+            env={**run.environment, "XDG_STATE_HOME": str(folder / "blind")},
+            stdout=log,
+            stderr=log,
+            cwd=run.out,
+        )
+    try:
+        yield
+        watch.wait(60)
+    finally:
+        if watch.poll() is None:
+            watch.terminate()
+            watch.wait(60)
+
+
+def _faults(run: RealRun, doors: Gates, tool: ToolServer) -> dict[str, Any]:
+    seen = {}
+    run.until("the tool's call", lambda: doors.reached("tool"))
+    seen["tool"] = _looked_at(run, None)
+    doors.open("tool")
+    tool.answer()
+    run.until("the reward function's call", lambda: doors.reached("reward"))
+    seen["reward"] = _looked_at(run, None)
+    saves = f"{SAVES[run.trainer]} {run.out}/checkpoints/global_step_{LAST_STEP}"
+    worker = _pid_of(run, "WorkerDict")
+    doors.open("reward")
+    run.until("the last save", lambda: saves in run.console)
+    with _stopped(worker):
+        seen["save"] = {"stopped": worker, **_looked_at(run, worker)}
+    real_verl.final_validation(run)
+    worker = real_verl.engine_worker(run)
+    seen["healthy"] = run.laststep("status", "--json")
+    with _stopped(worker):
+        seen["validation"] = {"stopped": worker, **_looked_at(run, worker)}
+    return seen
+
+
+def _looked_at(run: RealRun, pid: int | None) -> dict[str, Any]:
+    """What each watch says once it has a finding (of `pid`, where that is known), and a dump then."""
+    patience = UNPROVED_SECONDS if pid is None else real_verl.PROOF_SECONDS
+    began = time.time()
+    watched, seconds = _told(run, pid, patience), time.time() - began
+    blind = dataclasses.replace(run, module="tests.real_verl.blind")
+    blind.environment = {**run.environment, "XDG_STATE_HOME": str(run.out.parent / "blind")}
+    return {
+        "seconds": round(seconds, 1),
+        "watch": watched,
+        "blind": _told(blind, pid, patience),
+        "late": run.laststep("dump", "--json"),
+        "late_blind": blind.laststep("dump", "--json"),
+    }
+
+
+def _told(observer: RealRun, pid: int | None, patience: float) -> dict[str, Any]:
+    """The verdict that has such a finding, else the last one."""
+    found: list[dict[str, Any]] = [{}]
+
+    def right() -> bool:
+        found[:] = observer.laststep("status", "--json").get("runs") or [{}]
+        return any(pid in (None, finding["culprit"]["pid"]) for finding in found[0].get("findings", ()))
+
+    with contextlib.suppress(RuntimeError):
+        observer.until("a finding", right, patience)
+    return found[0]
+
+
+@contextlib.contextmanager
+def _stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _pid_of(run: RealRun, title: str) -> int:
+    for process in psutil.Process(run.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if title in " ".join(process.cmdline()):
+                return process.pid
+    raise RuntimeError(f"no process with {title} in its title was found")
+
+
+def main() -> int:
+    """Play, write `seen.json` into the folder."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("trainer", choices=("legacy", "v1"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--quiet", action="store_true")
+    given = parser.parse_args()
+    # A play that is ended ends its run: SIGTERM unwinds it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    seen = play(given.trainer, given.folder.resolve(), given.quiet)
+    (given.folder / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
