@@ -2,7 +2,8 @@
 
 It answers while the event loop is blocked, and not while compiled code holds the GIL: both tell the monitor something.
 Covers the thread, the socket and the answer; what an answer says of tasks and loops is `event_loops.py`, of threads
-`own_threads.py`. One question a connection, one connection at a time, each with a deadline; a client can cost the trainer no more than its answer.
+`own_threads.py`. One question a connection, one connection at a time, each with a deadline; a client can cost the
+trainer no more than its answer.
 """
 
 from __future__ import annotations

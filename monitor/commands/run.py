@@ -63,9 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     return judged(code, runs_of(supervisor.seen, began), strict=arguments.strict)
 
 
-def training_environment(
-    given: dict[str, str], *, hooks: bool, readable_by: int | None = None
-) -> dict[str, str]:
+def training_environment(given: dict[str, str], *, hooks: bool, readable_by: int | None = None) -> dict[str, str]:
     """The command's environment: where laststep is installed beside the trainer, `LASTSTEP` brings its hooks in.
 
     `readable_by`: whom, with its descendants, the hooks let read the memory of the training's processes.

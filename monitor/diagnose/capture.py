@@ -121,9 +121,7 @@ def _answer(process: RunProcess, hooks_dir: str | None, read: Readers) -> tuple[
     return process.pid, read.responder(process.pid, timeout=RESPONDER_SECONDS, directory=hooks_dir)
 
 
-def _look_inside(
-    state: ProcessState, answer: ResponderAnswer, read: Readers, unknown: list[Unknown]
-) -> ProcessState:
+def _look_inside(state: ProcessState, answer: ResponderAnswer, read: Readers, unknown: list[Unknown]) -> ProcessState:
     """Threads and asyncio tasks of one process. The hooks tell of tasks where they answer, its memory elsewhere.
 
     Threads are py-spy's; where it may not read them, the hooks' own word counts.

@@ -60,7 +60,7 @@ def ask(pid: int, *, timeout: float = 1.0, directory: str | None = None) -> Resp
         return ResponderAnswer(status="silent", because=f"no answer within {timeout:g} s")
     except OSError as error:
         return ResponderAnswer(status="silent", because=f"no answer: {error.strerror or error}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         return ResponderAnswer(status="silent", because=f"an answer that can't be read: {error}"[:200])
 
 
