@@ -82,7 +82,7 @@ def kill_one(pid: int, chance: random.Random) -> None:
 
 
 def kill_one_forked(pid: int, chance: random.Random) -> None:
-    """A reader that has its layouts, forked from this process: many kills in little time, all of them in mid-reading."""
+    """A reader that has its layouts, forked from this process: many kills in little time, all in mid-reading."""
     from monitor.inspection.asyncio_reader import read_tasks
     from monitor.inspection.threads import read_threads
 

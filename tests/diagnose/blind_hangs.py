@@ -80,7 +80,7 @@ def _samples(head: Any, mode: str) -> list[Any]:
     while True:
         location = locate(cluster, api)
         roles = [item.role for item in location.processes]
-        if roles.count("agent-loop") == 2 and "rollout" in roles or time.monotonic() > deadline:
+        if (roles.count("agent-loop") == 2 and "rollout" in roles) or time.monotonic() > deadline:
             break
         time.sleep(0.2)
     print(mode, [item.label for item in location.processes], file=sys.stderr)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from monitor.detect.judge import judge
 from monitor.diagnose import bundle as bundles
 from monitor.diagnose.errors import BundleError
-from monitor.diagnose.report_text import report
 from monitor.diagnose.replay import replay
+from monitor.diagnose.report_text import report
 from monitor.inspection import told_threads
 from monitor.model.finding import VerdictWord
 from monitor.model.json_form import MalformedRecord, from_json, to_json
