@@ -14,7 +14,12 @@ import pytest
 
 from tests.diagnose.test_real_hangs import ACTORS, CULPRITS, REPOSITORY
 
-pytestmark = pytest.mark.real
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(
+        os.environ.get("LASTSTEP_BLIND_HANGS") != "1", reason="five hangs on a Ray without permissions: asked for only"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
