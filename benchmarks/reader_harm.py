@@ -70,22 +70,44 @@ def ptrace_calls() -> dict[str, Any]:
     return {**counted, "signals_to_the_target": sum(abs(number) == pid for number in signals)}
 
 
-def kills(count: int, seconds: float) -> dict[str, int]:
+def kill_one(pid: int, chance: random.Random) -> None:
+    """A reader from its first line on: it has to learn the layout too."""
+    words = [sys.executable, "-c", READ, "always", str(pid)]
+    reader = subprocess.Popen(words, cwd=ROOT, env={**os.environ, MARK: "1"}, stdout=subprocess.PIPE)
+    assert reader.stdout is not None
+    reader.stdout.readline()
+    time.sleep(chance.uniform(0.0, 0.6))
+    reader.send_signal(signal.SIGKILL)
+    reader.communicate()
+
+
+def kill_one_forked(pid: int, chance: random.Random) -> None:
+    """A reader that has its layouts, forked from this process: many kills in little time, all in mid-reading."""
+    from monitor.inspection.asyncio_reader import read_tasks
+    from monitor.inspection.threads import read_threads
+
+    if read_tasks(pid).tasks is None:
+        raise RuntimeError("the target can't be read")
+    child = os.fork()
+    if child == 0:
+        os.environ[MARK] = "1"
+        while True:
+            read_tasks(pid)
+            read_threads(pid)
+    time.sleep(chance.uniform(0.0, 0.15))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def kills(count: int, seconds: float, *, forked: bool = False) -> dict[str, int]:
     """kill -9 of a reader that reads all the time, at random moments, at most for `seconds`."""
     ends = time.monotonic() + seconds
     found = {"kills": 0, "stopped": 0, "traced": 0, "leftovers": 0, "target_died": 0}
     chance = random.Random(1)
-    environment = {**os.environ, MARK: "1"}
     with _target() as pid:
         while found["kills"] < count and time.monotonic() < ends:
             found["kills"] += 1
-            words = [sys.executable, "-c", READ, "always", str(pid)]
-            reader = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
-            assert reader.stdout is not None
-            reader.stdout.readline()
-            time.sleep(chance.uniform(0.0, 0.6))
-            reader.send_signal(signal.SIGKILL)
-            reader.communicate()
+            kill_one_forked(pid, chance) if forked else kill_one(pid, chance)
             status = Path(f"/proc/{pid}/status").read_text()
             found["stopped"] += bool(re.search(r"^State:\s+[Tt]", status, re.M))
             found["traced"] += not re.search(r"^TracerPid:\s+0$", status, re.M)
@@ -138,12 +160,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--processes", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=1800.0, help="the kills end after this, however many they are")
+    parser.add_argument("--forked", action="store_true", help="kill forked readers that know the layout already")
     words = parser.parse_args()
     document = {"ptrace": ptrace_calls()}
     if words.processes:
         document["many"] = many(words.processes)
     if words.kills:
-        document["kills"] = kills(words.kills, words.seconds)
+        document["kills"] = kills(words.kills, words.seconds, forked=words.forked)
     print(json.dumps(document, indent=1))
     return 0
 

@@ -35,7 +35,7 @@ def driver() -> bool:
     if not wanted():
         return False
     try:
-        from trainer_hooks import frameworks, ray_identity, responder
+        from trainer_hooks import frameworks, ptracer, ray_identity, responder
 
         with _lock:
             if _installed:
@@ -44,6 +44,10 @@ def driver() -> bool:
         recorder.get().on_open = (responder.start,)
         frameworks.install()
         recorder.get().process(**ray_identity.identity())
+        try:
+            ptracer.allow()
+        except (OSError, ValueError) as error:
+            recorder.get().failed("ptracer", error)
         return True
     except Exception as error:
         recorder.get().failed("install", error)
@@ -74,7 +78,7 @@ def into_ray(runtime_env: dict[str, Any] | None = None) -> dict[str, Any]:
         return made
     if present is not None:
         variables[NEXT_SETUP_HOOK_VARIABLE] = present
-    for name in (records.DIRECTORY_VARIABLE, records.ENABLE_VARIABLE):
+    for name in (records.DIRECTORY_VARIABLE, records.ENABLE_VARIABLE, records.PTRACER_VARIABLE):
         if name in os.environ:
             variables.setdefault(name, os.environ[name])
     folder = _source_folder()

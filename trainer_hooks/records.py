@@ -22,6 +22,9 @@ DIRECTORY_VARIABLE = "LASTSTEP_DIR"
 ENABLE_VARIABLE = "LASTSTEP"
 """Set and not `0`: the hooks are wanted in this process."""
 
+PTRACER_VARIABLE = "LASTSTEP_PTRACER"
+"""A pid or `any`: whom the hooks let read this process's memory where Yama forbids it; unset: nobody (`ptracer.py`)."""
+
 PROCESS = "process"
 """First line of an event file: {"schema", "kind": "process", "at", "pid", "start", "python", "argv", "job_id",
 "actor_id", "actor_name", "worker_id", "node_id", "ray_session", "hooks": [names of what was wrapped], "not_found":
@@ -80,7 +83,10 @@ SOCKET_ENDING = ".sock"
 # The responder answers one question a connection: the client sends one line, gets one JSON document, and EOF.
 QUESTION_SNAPSHOT = b"snapshot\n"
 """Answer: {"schema", "pid", "at", "python", "threads": [{"thread_id", "native_id", "name", "frames": [[function, file,
-line], …] innermost first}], "loops": [{"loop", "thread", "running", "blocked_seconds", "timers",
+line], …] innermost first, "refs": ObjectIDs (hex) that its ray.get or ray.wait waits for, "refs_unreadable": why they
+can't be told, "blocked_seconds": age of its loop's callback or null, "limits": {"timeout" or "timeout_ms": text} of its
+innermost wait, "syscall": its line of /proc/self/task/TID/syscall or ""}], "descriptors": {"sockets": [inode],
+"devices": [path]} or null, "loops": [{"loop", "thread", "running", "blocked_seconds", "timers",
 "next_timer_seconds", "readers", "pending_tasks"}], "tasks": [{"name", "loop", "frames": [[function, file, line], …]
 outermost first, "waits_on", "object_ref", "ray_task_id", "key", "waits_for": [keys of the tasks it waits for],
 "waits_any": one of `waits_for` is enough, "context_task_id"}], "counters": {name: value}, "actor": {"actor_id", "name",

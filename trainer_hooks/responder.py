@@ -1,8 +1,9 @@
 """The responder: a daemon thread that answers the monitor's questions on a unix socket, and beats once a second.
 
 It answers while the event loop is blocked, and not while compiled code holds the GIL: both tell the monitor something.
-Covers the thread, the socket and the answer; what an answer says of tasks and loops is `event_loops.py`. One question a
-connection, one connection at a time, each with a deadline; a client can cost the trainer no more than its answer.
+Covers the thread, the socket and the answer; what an answer says of tasks and loops is `event_loops.py`, of threads
+`own_threads.py`. One question a connection, one connection at a time, each with a deadline; a client can cost the
+trainer no more than its answer.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import threading
 import time
 from typing import Any
 
-from trainer_hooks import await_chain, event_loops, ray_identity, recorder, records
+from trainer_hooks import event_loops, own_threads, ray_identity, recorder, records
 
 BEAT_SECONDS = 1.0
 CLIENT_SECONDS = 2.0
@@ -66,26 +67,14 @@ def snapshot() -> dict[str, Any]:
         "pid": os.getpid(),
         "at": time.time(),
         "python": sys.version.split()[0],
-        "threads": _threads(),
+        "threads": own_threads.describe(),
+        "descriptors": own_threads.descriptors(),
         "loops": loops,
         "tasks": tasks,
         "counters": mine.counters(),
         "actor": ray_identity.actor(),
         "errors": errors,
     }
-
-
-def _threads() -> list[dict[str, Any]]:
-    names = event_loops.thread_names()
-    return [
-        {
-            "thread_id": identifier,
-            "native_id": names.get(identifier, ("", 0))[1],
-            "name": names.get(identifier, ("", 0))[0],
-            "frames": [link.as_list() for link in await_chain.stack_of(frame)],
-        }
-        for identifier, frame in event_loops.other_stacks().items()
-    ]
 
 
 def answer(question: bytes) -> dict[str, Any]:

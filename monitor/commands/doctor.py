@@ -124,10 +124,14 @@ def _memory() -> Check:
     try:
         scope = int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text())
     except (OSError, ValueError):
-        return Check(name, "ok", "no Yama in this kernel: processes of the same uid can be read")
+        sentence = "no Yama in this kernel: processes of the same uid can be read, those of another uid can't"
+        return Check(name, "ok", sentence + ("" if os.geteuid() else "; root may read them all with CAP_SYS_PTRACE"))
     if scope == 0 or os.geteuid() == 0:
         return Check(name, "ok", f"Yama ptrace_scope is {scope}, and you may read")
-    cure = "sysctl kernel.yama.ptrace_scope=0, or train with the hooks in: their responder answers instead"
+    cure = (
+        "sysctl kernel.yama.ptrace_scope=0, or `laststep run --readable` (its help says what that opens), or train "
+        "with the hooks in: their responder tells of threads, ObjectRefs, asyncio tasks and connections instead"
+    )
     return Check(name, "missing", f"Yama ptrace_scope is {scope}: only descendants can be read", cure)
 
 

@@ -26,6 +26,11 @@ AGAINST = frozenset({Standing.NOT_QUANTIZED, Standing.STALE_WEIGHTS, Standing.PA
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words of `run`."""
     parser.add_argument("--no-hooks", action="store_true", help="start the command without asking for the hooks")
+    parser.add_argument(
+        "--readable",
+        action="store_true",
+        help="under Yama: the hooks let laststep (this command and what it starts) read the training's memory",
+    )
     parser.add_argument("--no-watch", action="store_true", help="start no watch: the final score is not judged")
     parser.add_argument("--strict", action="store_true", help="a final score that is not proved doesn't stand either")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD…", help="the command and its arguments")
@@ -39,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise LaststepError("`run` needs a command", "laststep run -- python3 -m verl.trainer.main_ppo …")
-    environment = training_environment(dict(os.environ), hooks=not arguments.no_hooks)
+    environment = training_environment(
+        dict(os.environ), hooks=not arguments.no_hooks, readable_by=os.getpid() if arguments.readable else None
+    )
     supervisor = Supervisor()
     began = time.time()
     supervisor.start(command, environment)
@@ -56,8 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     return judged(code, runs_of(supervisor.seen, began), strict=arguments.strict)
 
 
-def training_environment(given: dict[str, str], *, hooks: bool) -> dict[str, str]:
-    """The command's environment: where laststep is installed beside the trainer, `LASTSTEP` brings its hooks in."""
+def training_environment(given: dict[str, str], *, hooks: bool, readable_by: int | None = None) -> dict[str, str]:
+    """The command's environment: where laststep is installed beside the trainer, `LASTSTEP` brings its hooks in.
+
+    `readable_by`: whom, with its descendants, the hooks let read the memory of the training's processes.
+    """
     from monitor.paths import runtime_directory
     from trainer_hooks import records
 
@@ -65,6 +75,8 @@ def training_environment(given: dict[str, str], *, hooks: bool) -> dict[str, str
         records.ENABLE_VARIABLE: "1" if hooks else "0",
         records.DIRECTORY_VARIABLE: str(runtime_directory()),
     }
+    if readable_by is not None:
+        wanted[records.PTRACER_VARIABLE] = str(readable_by)
     return {**given, **wanted}
 
 

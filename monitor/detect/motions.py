@@ -51,6 +51,9 @@ def of_process(scene: Scene, process: ProcessState) -> tuple[Motion, ...]:
         found.append(works(f"{label} uses {100 * rate:.0f} % of a CPU"))
     if process.threads_unknown or not process.threads or not before.threads:
         found.append(unseen(f"the threads of {label} can't be read: {process.threads_unknown or 'none were listed'}"))
+    if process.descriptors_unknown or before.descriptors_unknown:
+        because = process.descriptors_unknown or before.descriptors_unknown
+        found.append(unseen(f"the connections of {label} can't be told: {because}"))
     if not process.state.strip("?") or not before.state.strip("?"):
         found.append(unseen(f"the kernel state of {label} is not known"))
     if process.state == "D" or before.state == "D":

@@ -10,14 +10,14 @@ from __future__ import annotations
 import platform
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Protocol, TypeVar
 
 from monitor.detect.scene import is_system
-from monitor.inspection import asyncio_reader, responder, threads
+from monitor.inspection import asyncio_reader, responder, threads, told_threads
 from monitor.inspection.asyncio_reader import TaskReading
 from monitor.inspection.responder import ResponderAnswer
 from monitor.inspection.threads import ThreadReading
@@ -38,6 +38,7 @@ THREADS_SECONDS = 5.0
 RESPONDER_SECONDS = 1.0
 TASKS_SECONDS = 5.0
 GONE = frozenset({"X", "x"})
+NO_ANSWER = ResponderAnswer(because="it was not asked")
 
 
 class RayQuestions(Protocol):
@@ -54,7 +55,7 @@ class RayQuestions(Protocol):
 class Readers:
     """The ways into a process; tests give others."""
 
-    states: Callable[[Iterable[RunProcess], Iterable[int]], tuple[ProcessState, ...]] = process_states
+    states: Callable[..., tuple[ProcessState, ...]] = process_states
     threads: Callable[..., ThreadReading] = threads.read_threads
     responder: Callable[..., ResponderAnswer] = responder.ask
     tasks: Callable[..., TaskReading] = asyncio_reader.read_tasks
@@ -75,13 +76,16 @@ def capture(
     calls = _asked(api.calls, "calls", unknown)
     actors = _asked(api.actors, "actors", unknown)
     unknown.extend(Unknown(name, began, because) for name, because in sorted(api.notes.items()) if because)
-    states = [
-        _without_helpers(state, read.title)
-        for state in read.states(location.processes, cluster.system_pids)
-        if state.state not in GONE
-    ]
     with ThreadPoolExecutor(READERS, "laststep-capture") as pool:
-        processes = tuple(pool.map(lambda state: _look_inside(state, location.config.hooks_dir, read, unknown), states))
+        answers = dict(pool.map(lambda process: _answer(process, location.config.hooks_dir, read), location.processes))
+        told = {pid: answer.descriptors for pid, answer in answers.items() if answer.descriptors is not None}
+        states = [
+            _without_helpers(state, read.title)
+            for state in read.states(location.processes, cluster.system_pids, told)
+            if state.state not in GONE
+        ]
+        looks = pool.map(lambda state: _look_inside(state, answers.get(state.pid, NO_ANSWER), read, unknown), states)
+        processes = tuple(looks)
     return Snapshot(
         taken_at=began,
         host=socket.gethostname(),
@@ -113,12 +117,20 @@ def _without_helpers(state: ProcessState, title: Callable[[int], str]) -> Proces
     return replace(state, children=tuple(kept))
 
 
-def _look_inside(state: ProcessState, hooks_dir: str | None, read: Readers, unknown: list[Unknown]) -> ProcessState:
-    """Threads and asyncio tasks of one process. The hooks tell of tasks where they answer, its memory elsewhere."""
+def _answer(process: RunProcess, hooks_dir: str | None, read: Readers) -> tuple[int, ResponderAnswer]:
+    return process.pid, read.responder(process.pid, timeout=RESPONDER_SECONDS, directory=hooks_dir)
+
+
+def _look_inside(state: ProcessState, answer: ResponderAnswer, read: Readers, unknown: list[Unknown]) -> ProcessState:
+    """Threads and asyncio tasks of one process. The hooks tell of tasks where they answer, its memory elsewhere.
+
+    Threads are py-spy's; where it may not read them, the hooks' own word counts.
+    """
     if is_system(state):
         return state
-    answer = read.responder(state.pid, timeout=RESPONDER_SECONDS, directory=hooks_dir)
     reading = read.threads(state.pid, timeout=THREADS_SECONDS)
+    by_hooks = bool(reading.unknown and answer.threads)
+    stacks = answer.threads if by_hooks else told_threads.completed(reading.threads, answer.threads)
     tasks, loops, because = answer.tasks, answer.loops, answer.because
     if answer.tasks is None:
         found = read.tasks(state.pid, timeout=TASKS_SECONDS)
@@ -131,8 +143,9 @@ def _look_inside(state: ProcessState, hooks_dir: str | None, read: Readers, unkn
             unknown.append(Unknown(f"tasks of {state.label}", time.time(), error, cure))
     return replace(
         state,
-        threads=reading.threads,
-        threads_unknown=reading.unknown,
+        threads=stacks,
+        threads_unknown="" if by_hooks else reading.unknown,
+        threads_from="hooks" if by_hooks else "py-spy" if reading.threads else "",
         tasks=tasks,
         tasks_unknown=because,
         loops=loops,

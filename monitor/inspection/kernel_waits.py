@@ -62,14 +62,21 @@ class KernelWait:
 
 def kernel_wait(pid: int, thread_id: int) -> KernelWait:
     """What `thread_id` of `pid` waits in now."""
-    folder = f"/proc/{pid}/task/{thread_id}"
-    seconds = _cpu_seconds(f"{folder}/stat")
     try:
-        with open(f"{folder}/syscall", encoding="ascii") as file:
-            wait, ends = parse(file.read(), platform.machine())
+        with open(f"/proc/{pid}/task/{thread_id}/syscall", encoding="ascii") as file:
+            told = file.read()
     except OSError:
-        return KernelWait(cpu_seconds=seconds)
-    return KernelWait(wait, ends, seconds)
+        told = ""
+    return told_wait(pid, thread_id, told)
+
+
+def told_wait(pid: int, thread_id: int, system_call: str) -> KernelWait:
+    """The same, where `/proc/…/syscall` was read by someone else: the process itself may where others may not."""
+    try:
+        wait, ends = parse(system_call, platform.machine())
+    except ValueError:
+        wait, ends = "", None
+    return KernelWait(wait, ends, _cpu_seconds(f"/proc/{pid}/task/{thread_id}/stat"))
 
 
 def parse(text: str, machine: str) -> tuple[str, bool | None]:

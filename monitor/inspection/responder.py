@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitor.model.snapshot import AsyncioTask, EventLoopState, Frame
+from monitor.inspection import told_threads
+from monitor.model.descriptors import Descriptors
+from monitor.model.snapshot import AsyncioTask, EventLoopState, Frame, ThreadState
 from trainer_hooks import records
 
 LARGEST_ANSWER = 64 << 20
@@ -28,13 +30,15 @@ class ResponderAnswer:
 
     tasks: tuple[AsyncioTask, ...] | None = None
     loops: tuple[EventLoopState, ...] = ()
-    threads: tuple[dict[str, Any], ...] = ()
+    threads: tuple[ThreadState, ...] = ()
     max_concurrency: int | None = None
     status: str = "absent"
     """`answered`, `silent` or `absent`."""
     because: str = ""
     counters: dict[str, int] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    descriptors: Descriptors | None = None
+    """What the process has open, by its own word."""
 
 
 def ask(pid: int, *, timeout: float = 1.0, directory: str | None = None) -> ResponderAnswer:
@@ -49,14 +53,14 @@ def ask(pid: int, *, timeout: float = 1.0, directory: str | None = None) -> Resp
         return ResponderAnswer(because=f"the socket {path} belongs to uid {owner}")
     try:
         document = json.loads(_exchange(path, timeout))
-        return _parse(document)
+        return _parse(pid, document)
     except ConnectionRefusedError:
         return ResponderAnswer(because="the socket is there, but nobody listens")
     except TimeoutError:
         return ResponderAnswer(status="silent", because=f"no answer within {timeout:g} s")
     except OSError as error:
         return ResponderAnswer(status="silent", because=f"no answer: {error.strerror or error}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         return ResponderAnswer(status="silent", because=f"an answer that can't be read: {error}"[:200])
 
 
@@ -88,19 +92,26 @@ def _exchange(path: Path, timeout: float) -> bytes:
         os.close(folder)
 
 
-def _parse(document: dict[str, Any]) -> ResponderAnswer:
+def _parse(pid: int, document: dict[str, Any]) -> ResponderAnswer:
     if document["schema"] != records.SCHEMA:
         raise ValueError(f"schema {document['schema']}, expected {records.SCHEMA}: hooks of another version")
     actor = document.get("actor") or {}
     return ResponderAnswer(
         tasks=tuple(_task(task) for task in document["tasks"]),
         loops=tuple(_loop(loop) for loop in document["loops"]),
-        threads=tuple(document.get("threads") or ()),
+        threads=told_threads.threads_of(pid, document.get("threads") or ()),
         max_concurrency=actor.get("max_concurrency"),
         status="answered",
         counters={str(name): int(value) for name, value in (document.get("counters") or {}).items()},
         errors=tuple(str(error) for error in document.get("errors") or ()),
+        descriptors=_descriptors(document.get("descriptors")),
     )
+
+
+def _descriptors(told: dict[str, Any] | None) -> Descriptors | None:
+    if told is None:
+        return None
+    return Descriptors(frozenset(map(int, told["sockets"])), tuple(map(str, told["devices"])))
 
 
 def _task(task: dict[str, Any]) -> AsyncioTask:

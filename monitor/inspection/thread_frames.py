@@ -29,7 +29,7 @@ def _thread(pid: int, thread: dict[str, Any], now: float) -> ThreadState:
     raw: list[dict[str, Any]] = list(thread.get("frames") or [])
     frames = tuple(Frame(frame["name"], frame["filename"], int(frame.get("line") or 0)) for frame in raw)
     name = thread.get("thread_name") or ""
-    runs_loop, idle, blocked = _loop(name, bool(thread.get("active")), raw, frames, now)
+    runs_loop, idle, blocked = loop_of(name, bool(thread.get("active")), raw, frames, now)
     refs, unreadable = _waiting_refs(pid, raw)
     # py-spy knows no kernel id on Python 3.10; the main thread's is that of its process.
     thread_id = int(thread.get("os_thread_id") or (pid if name == "MainThread" else 0))
@@ -52,7 +52,7 @@ def _thread(pid: int, thread: dict[str, Any], now: float) -> ThreadState:
     )
 
 
-def _loop(
+def loop_of(
     name: str, active: bool, raw: list[dict[str, Any]], frames: tuple[Frame, ...], now: float
 ) -> tuple[bool, bool, float | None]:
     """Runs a loop, idle in its selector, seconds since the selector last returned where it is not."""
@@ -107,8 +107,13 @@ def _waited_local(frame: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _is_ray_wait(frame: dict[str, Any]) -> bool:
-    inside = str(frame.get("filename", "")).endswith(("ray/_private/worker.py", "ray/worker.py"))
-    return inside and str(frame.get("name", "")).rpartition(".")[2] in ("get_objects", "wait")
+    return is_ray_wait(Frame(str(frame.get("name", "")), str(frame.get("filename", "")), 0))
+
+
+def is_ray_wait(frame: Frame) -> bool:
+    """Ray's own function that waits for ObjectRefs."""
+    inside = frame.file.endswith(("ray/_private/worker.py", "ray/worker.py"))
+    return inside and frame.function.rpartition(".")[2] in ("get_objects", "wait")
 
 
 def _shown_locals(raw: list[dict[str, Any]]) -> dict[str, str]:

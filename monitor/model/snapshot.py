@@ -115,12 +115,16 @@ class ProcessState:
     children: tuple[int, ...] = ()
     outside_connections: tuple[str, ...] = ()
     """Established sockets whose peer is no process of this Ray cluster, `ip:port`."""
+    descriptors_unknown: str = ""
+    """Why its sockets and device files can't be told; empty where they can."""
     actor_id: str | None = None
     worker_id: str | None = None
     node_id: str | None = None
     threads: tuple[ThreadState, ...] = ()
     threads_unknown: str = ""
-    """Why threads could not be read; empty where they could."""
+    """Why threads could not be read; empty where they could, or where the hooks told them instead."""
+    threads_from: str = ""
+    """`py-spy` or `hooks`: who told of the threads; empty where nobody did, or an older laststep wrote it."""
     tasks: tuple[AsyncioTask, ...] | None = None
     """Pending asyncio tasks; None: not readable (see `tasks_unknown`)."""
     tasks_unknown: str = ""
@@ -128,9 +132,9 @@ class ProcessState:
     responder: str = "absent"
     """`answered`, `silent` (no answer in time: stopped, the GIL held, a loop that never waits) or `absent`."""
     max_concurrency: int | None = None
+    """Concurrency slots of the actor in this process, where the hook knows them."""
     gpu_open: bool = False
     """It has a GPU's device file open: a wait in C code may be one for the GPU, whose work is not seen from here."""
-    """Concurrency slots of the actor in this process, where the hook knows them."""
 
 
 @dataclass(frozen=True)

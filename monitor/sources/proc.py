@@ -84,6 +84,19 @@ def open_files(pid: int) -> tuple[str, ...]:
     return tuple(found)
 
 
+def hides_descriptors(pid: int) -> bool:
+    """What a live process has open may not be looked at."""
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+        if names:
+            os.readlink(f"/proc/{pid}/fd/{names[0]}")
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def open_devices(pid: int) -> tuple[str, ...]:
     """Paths under /dev that it holds open; empty where that can't be read."""
     found = []

@@ -6,16 +6,18 @@ Read on suspicion only, a few milliseconds a process. Threads, tasks and loops a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from monitor.model.descriptors import Descriptors
 from monitor.model.snapshot import ProcessState
 from monitor.sources import proc
 from monitor.sources.run_processes import RunProcess
-from monitor.sources.sockets import ESTABLISHED, TcpSocket, tcp_sockets
+from monitor.sources.sockets import ESTABLISHED, TcpSocket, sockets_of, tcp_sockets
 
 GPU_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/render")
 """Device files of NVIDIA's and AMD's drivers."""
+HIDDEN = "what it has open may not be looked at, and no hook of its own tells"
 
 
 def process_state(process: RunProcess, cluster_pids: Iterable[int]) -> ProcessState:
@@ -23,15 +25,30 @@ def process_state(process: RunProcess, cluster_pids: Iterable[int]) -> ProcessSt
     return process_states([process], cluster_pids)[0]
 
 
-def process_states(processes: Iterable[RunProcess], cluster_pids: Iterable[int]) -> tuple[ProcessState, ...]:
-    """States of several processes; the sockets of the whole cluster are read once."""
+def process_states(
+    processes: Iterable[RunProcess], cluster_pids: Iterable[int], told: Mapping[int, Descriptors] | None = None
+) -> tuple[ProcessState, ...]:
+    """States of several processes; the sockets of the whole cluster are read once.
+
+    `told`: what processes say of their own descriptors, which counts where nobody else may look.
+    """
     listed = list(processes)
     pids = frozenset(cluster_pids) | {process.pid for process in listed}
-    sockets = {pid: tcp_sockets(pid) for pid in pids}
+    hidden = {pid for pid in pids if proc.hides_descriptors(pid)}
+    own = {pid: found for pid, found in (told or {}).items() if pid in hidden}
+    sockets = {pid: sockets_of(pid, own[pid].sockets) if pid in own else tcp_sockets(pid) for pid in pids}
     inside = {(socket.local_ip, socket.local_port) for found in sockets.values() for socket in found}
     inside_ports = {socket.local_port for found in sockets.values() for socket in found if _is_wildcard(socket)}
     table = proc.parents()
-    return tuple(_state(process, sockets.get(process.pid, ()), inside, inside_ports, table, pids) for process in listed)
+    found_states = []
+    for process in listed:
+        state = _state(process, sockets.get(process.pid, ()), inside, inside_ports, table, pids)
+        if process.pid in own:
+            state = replace(state, gpu_open=any(path.startswith(GPU_DEVICES) for path in own[process.pid].devices))
+        elif process.pid in hidden:
+            state = replace(state, descriptors_unknown=HIDDEN)
+        found_states.append(state)
+    return tuple(found_states)
 
 
 def _state(

@@ -28,7 +28,11 @@ class TcpSocket:
 
 def tcp_sockets(pid: int) -> tuple[TcpSocket, ...]:
     """The TCP sockets that `pid` holds open. Empty where its descriptors can't be read."""
-    inodes = _socket_inodes(pid)
+    return sockets_of(pid, _socket_inodes(pid))
+
+
+def sockets_of(pid: int, inodes: frozenset[int]) -> tuple[TcpSocket, ...]:
+    """The TCP sockets with these inodes, in the network namespace of `pid`."""
     if not inodes:
         return ()
     found: list[TcpSocket] = []

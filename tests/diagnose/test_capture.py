@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ from monitor.diagnose.capture import Readers, capture
 from monitor.inspection.asyncio_reader import TaskReading
 from monitor.inspection.responder import ResponderAnswer
 from monitor.inspection.threads import ThreadReading
+from monitor.model.descriptors import Descriptors
 from monitor.model.reading import SourceError
 from monitor.model.run import RunConfig
 from monitor.model.snapshot import EventLoopState, ProcessState, RayActor, RayCall, Snapshot
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.run_locator import RunLocation
+from monitor.sources.run_processes import RunProcess
 from monitor.sources.trainer_profile import load_profile
 from tests.detect import snapshots as made
 
@@ -43,16 +46,19 @@ def _location(*unseen: str) -> RunLocation:
     return RunLocation("exp", made.JOB, 1, 900.0, None, load_profile("demo"), config, (), unseen)
 
 
-def _taken(states: list[ProcessState], api: FakeApi | None = None, **readers: Any) -> Snapshot:
+def _taken(states: list[ProcessState], api: FakeApi | None = None, /, **readers: Any) -> Snapshot:
     cluster = RayCluster("127.0.0.1:1", "http://127.0.0.1:2", Path("/tmp"), node_id="ab" * 28)
     ways = {
-        "states": lambda processes, pids: tuple(states),
+        "states": lambda processes, pids, told: tuple(states),
         "threads": lambda pid, timeout: ThreadReading((made.serving(),)),
         "responder": lambda pid, timeout, directory: ResponderAnswer(because="no hooks in this process"),
         "tasks": lambda pid, timeout: TaskReading(unknown="no Python interpreter was found in it"),
         "title": lambda pid: "python",
     }
-    return capture(cluster, api or FakeApi(), _location("W on node cd"), made.POSITION, Readers(**{**ways, **readers}))
+    location = replace(
+        _location("W on node cd"), processes=tuple(RunProcess(state.pid, state.role, state.label) for state in states)
+    )
+    return capture(cluster, api or FakeApi(), location, made.POSITION, Readers(**{**ways, **readers}))
 
 
 def test_processes_calls_and_actors_of_the_run_are_kept_and_those_of_other_jobs_are_not() -> None:
@@ -85,6 +91,31 @@ def test_what_cannot_be_read_is_said_per_process() -> None:
     ).processes
     assert (state.threads, state.threads_unknown) == ((), "not permitted")
     assert (state.tasks, state.tasks_unknown) == (None, "no Python interpreter was found in it")
+
+
+def test_threads_that_may_not_be_read_are_the_hooks_word_and_said_to_be() -> None:
+    answer = ResponderAnswer(tasks=(), status="answered", threads=(made.serving(),))
+    refused = ThreadReading(unknown="not permitted")
+    (state,) = _taken(
+        [made.process(made.ROLLOUT)],
+        responder=lambda pid, timeout, directory: answer,
+        threads=lambda pid, timeout: refused,
+    ).processes
+    assert (state.threads, state.threads_from, state.threads_unknown) == ((made.serving(),), "hooks", "")
+
+
+def test_descriptors_that_a_process_tells_of_itself_reach_the_reading_of_states() -> None:
+    told: list[dict[int, Descriptors]] = []
+    mine = Descriptors(frozenset({7}))
+    state = made.process(made.ROLLOUT)
+
+    def states(processes: object, pids: object, own: dict[int, Descriptors]) -> tuple[ProcessState, ...]:
+        told.append(own)
+        return (state,)
+
+    answer = ResponderAnswer(tasks=(), status="answered", descriptors=mine)
+    _taken([state], states=states, responder=lambda pid, timeout, directory: answer)
+    assert told == [{made.ROLLOUT: mine}]
 
 
 def test_where_no_hook_answers_tasks_and_loops_come_from_memory() -> None:

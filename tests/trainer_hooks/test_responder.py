@@ -34,7 +34,19 @@ def test_ping_and_an_unknown_question_are_answered(hooked: Start) -> None:
 
 def test_answer_has_every_key_that_records_states(hooked: Start) -> None:
     answer = hooked(IDLE).ask()
-    stated = {"schema", "pid", "at", "python", "threads", "loops", "tasks", "counters", "actor", "errors"}
+    stated = {
+        "schema",
+        "pid",
+        "at",
+        "python",
+        "threads",
+        "descriptors",
+        "loops",
+        "tasks",
+        "counters",
+        "actor",
+        "errors",
+    }
     assert set(answer) == stated and answer["actor"] is None
     (main,) = [thread for thread in answer["threads"] if thread["name"] == "MainThread"]
     assert main["native_id"] > 0 and main["frames"][0][0] == "<module>"
