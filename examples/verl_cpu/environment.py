@@ -2,8 +2,8 @@
 
 A virtual environment `.venv-real` beside the repository's `.venv` (about 4.4 GB): torch and vLLM for CPUs, verl 0.9.1
 without its own pins, the packages it needs, TRL, pytest for the tests that import vLLM, the shims of this folder,
-laststep itself with `--no-deps`, the tiny model and the data. Kept by a stamp of this folder's files: a second call takes no time. Two calls at once wait for each
-other.
+laststep itself with `--no-deps`, the tiny model and the data. Kept by a stamp of this folder's files: a second call
+takes no time. Two calls at once wait for each other.
 """
 
 from __future__ import annotations
