@@ -1,4 +1,4 @@
-"""The pictures in docs/screens: every screen of the dashboard on a real hung demo run, as SVG, in three sizes, four themes.
+"""The pictures in docs/screens: every screen on a real hung demo run, as SVG, in three sizes and four themes.
 
     python -m benchmarks.screens [--steps 29] [--out docs/screens]
 

@@ -26,7 +26,7 @@ BREATH_SECONDS = 0.001
 class LogReader:
     """The thread. `publish` is called from it."""
 
-    def __init__(self, publish: Callable[[LogPage], None]) -> None:
+    def __init__(self, publish: Callable[[LogPage], object]) -> None:
         self._publish = publish
         self._request: LogRequest | None = None
         self._wake = threading.Event()

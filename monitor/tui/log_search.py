@@ -18,10 +18,21 @@ STEP_LINES = 2000
 class Lines(Protocol):
     """Numbered lines, of a file or at hand."""
 
-    count: int
-    whole: bool
-    torn: bool
-    renewed: int
+    @property
+    def count(self) -> int:
+        """Lines there are so far."""
+
+    @property
+    def whole(self) -> bool:
+        """No line is still to be found."""
+
+    @property
+    def torn(self) -> bool:
+        """The last line has no end yet."""
+
+    @property
+    def renewed(self) -> int:
+        """How often all lines became others."""
 
     def texts(self, first: int, last: int) -> list[str]:
         """Clean text of the lines from `first` to before `last`. May raise OSError."""
