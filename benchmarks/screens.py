@@ -2,8 +2,8 @@
 
     python -m benchmarks.screens [--steps 29] [--out docs/screens]
 
-Starts the demo with a hang, waits for the proof, opens the dashboard on the ledger that recorded it, without a terminal,
-and exports. Then launches the rerun by its keys and exports the score with its proofs.
+Starts the demo with a hang, waits for the proof, opens the dashboard on the ledger that recorded it, and exports, all
+without a terminal. Then launches the rerun by its keys and exports the score with its proofs.
 """
 
 from __future__ import annotations
