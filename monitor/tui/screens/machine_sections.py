@@ -144,10 +144,10 @@ def _loop_row(loop: LoopRow, width: int) -> Line:
     if blocked >= BLOCKED_SECONDS:
         state, text = "bad", f"{SIGNS['bad']} blocked for {wording.duration(blocked)}"
     else:
-        state, text = "dim", "  answers"
-    lag = "" if loop.lag_seconds is None else f"  lag {1e3 * loop.lag_seconds:.0f} ms"
+        lag = "" if loop.lag_seconds is None else f", lag {1e3 * loop.lag_seconds:.0f} ms"
+        state, text = "dim", f"  answers{lag}"
     tasks = "" if loop.pending_tasks is None else f"  {loop.pending_tasks} tasks wait"
-    return line(span(f" {name:<{room}} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"), span(lag, "dim"))
+    return line(span(f" {name:<{room}} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"))
 
 
 def sources(data: ScreenData, width: int, rank: int) -> Section:
