@@ -43,6 +43,9 @@ def parser_for(names: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"laststep {__version__}")
     parser.add_argument("--read-only", action="store_true", help="dashboard without the keys that act")
     parser.add_argument(
+        "--theme", metavar="NAME", help="its colours: auto, dark, light, colour-blind, ansi, none (NO_COLOR: none)"
+    )
+    parser.add_argument(
         "--run", dest="known_run", metavar="RUN", help="dashboard of this run, live or in the ledger (name or prefix)"
     )
     calls = parser.add_subparsers(dest="call", metavar="CALL")

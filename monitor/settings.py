@@ -19,6 +19,10 @@ from monitor.model.json_form import MalformedRecord, from_json
 
 T = TypeVar("T")
 
+AUTO_THEME = "auto"
+THEME_NAMES = (AUTO_THEME, "dark", "light", "colour-blind", "ansi", "none")
+"""What `theme` may be; the colours are `monitor/tui/theme.py`."""
+
 
 class BadConfig(LaststepError):
     """A YAML file that can't be read or does not say what it should."""
@@ -89,6 +93,7 @@ class Settings:
     stall_floor_seconds: float
     on_finding_deadline_seconds: float
     log_tail_lines: int
+    theme: str
     hash_limit_bytes: int
 
 
@@ -100,7 +105,10 @@ def load(user_path: Path | None = None) -> Settings:
         own = load_yaml(path)
         build_check(own, path)
         merged.update(own)
-    return build(Settings, merged, str(path))
+    settings = build(Settings, merged, str(path))
+    if settings.theme not in THEME_NAMES:
+        raise BadConfig(f"{path}: there is no theme `{settings.theme}`", "themes: " + ", ".join(THEME_NAMES))
+    return settings
 
 
 def build_check(own: dict[str, Any], path: Path) -> None:

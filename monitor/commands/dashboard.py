@@ -9,6 +9,7 @@ import time
 from monitor.commands.attaching import say
 from monitor.commands.status import fresh_rows
 from monitor.model.errors import ExitCode, LaststepError
+from monitor.settings import THEME_NAMES
 
 PATIENCE_SECONDS = 15.0
 
@@ -20,25 +21,33 @@ class NoTerminal(LaststepError):
     exit_code = ExitCode.USAGE
 
 
+class NoTheme(LaststepError):
+    """A theme that there isn't."""
+
+    HELP_TEXT = "themes: " + ", ".join(THEME_NAMES)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Open the dashboard on the newest live run; the watch is a process of its own and stays."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise NoTerminal("stdin or stdout is no terminal, so there is no dashboard")
+    if arguments.theme is not None and arguments.theme not in THEME_NAMES:
+        raise NoTheme(f"there is no theme `{arguments.theme}`")
     if arguments.known_run:
-        return open_dashboard(_known(arguments.known_run), read_only=arguments.read_only)
+        return open_dashboard(_known(arguments.known_run), read_only=arguments.read_only, theme=arguments.theme)
     say("laststep: looking for a live run …")
     rows = fresh_rows()
     if not rows:
         rows = [_start_and_wait()]
-    return open_dashboard(rows[0]["run"]["name"], read_only=arguments.read_only)
+    return open_dashboard(rows[0]["run"]["name"], read_only=arguments.read_only, theme=arguments.theme)
 
 
-def open_dashboard(run: str, *, read_only: bool) -> int:
+def open_dashboard(run: str, *, read_only: bool, theme: str | None = None) -> int:
     """The dashboard on a run that the ledger knows."""
     from monitor.paths import ledger_path
     from monitor.tui.app import run as run_app
 
-    return run_app(ledger_path(), run, read_only=read_only)
+    return run_app(ledger_path(), run, read_only=read_only, theme=theme)
 
 
 def _known(prefix: str) -> str:

@@ -34,7 +34,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("show('hang')", ("2",), "Hang", "the finding: cause, chain of waits, evidence", in_footer=False),
     Action("show('scores')", ("3",), "Scores", "every run's scores and what they may claim", in_footer=False),
     Action("show('rerun')", ("4",), "Rerun", "plan, preflight, launch and proofs of a rerun", in_footer=False),
-    Action("show('log')", ("5",), "Log", "the end of the run's log", in_footer=False),
+    Action("show('log')", ("5",), "Log", "the run's log: all of it, filtered and searched", in_footer=False),
     Action("plan_rerun", ("r",), "rerun", "plan the rerun of the final score, or of the selected one", changes=True),
     Action(
         "bundle",
@@ -43,9 +43,21 @@ ACTIONS: tuple[Action, ...] = (
         "show where the bundle of the finding lies, and its report",
         views=("run", "hang", "rerun", "log"),
     ),
-    Action("filter", ("slash",), "filter", "show only lines that match", views=("log", "scores"), shown_as="/"),
+    Action(
+        "filter",
+        ("slash",),
+        "filter",
+        "a regular expression: lines or runs that match",
+        views=("log", "scores"),
+        shown_as="/",
+    ),
+    Action(
+        "only", ("f",), "only/all", "show only the lines that match, or all with the matches marked", views=("log",)
+    ),
+    Action("next_match", ("n",), "next", "to the next match", views=("log",), in_footer=False),
+    Action("previous_match", ("N",), "previous", "to the match before", views=("log",), in_footer=False),
     Action("open_run", ("enter",), "open", "look at the selected run", views=("scores",), shown_as="⏎"),
-    Action("sort", ("s",), "sort", "order the runs: newest, name, best score, worst standing", views=("scores",)),
+    Action("sort", ("o",), "sort", "order the runs: newest, name, best score, worst standing", views=("scores",)),
     Action("evidence", ("e",), "why", "all that is known of the selected score, with its evidence", views=("scores",)),
     Action("compare", ("c",), "compare", "which comparisons with the selected score hold", views=("scores",)),
     Action("up", ("up", "k"), "up", "one line or row up", shown_as="↑ k", in_footer=False),
@@ -54,8 +66,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "page_down", ("pagedown", "ctrl+f", "space"), "page down", "one page down", shown_as="PgDn", in_footer=False
     ),
+    Action("half_up", ("ctrl+u",), "half up", "half a page up", shown_as="Ctrl+U", in_footer=False),
+    Action("half_down", ("ctrl+d",), "half down", "half a page down", shown_as="Ctrl+D", in_footer=False),
     Action("top", ("home", "g"), "top", "to the start", shown_as="Home g", in_footer=False),
     Action("bottom", ("end", "G"), "bottom", "to the end; the log follows again", shown_as="End G", in_footer=False),
+    Action("save", ("s",), "save", "save this screen as SVG and as text", in_footer=False),
+    Action("theme", ("t",), "colours", "the next theme: dark, light, colour-blind, ansi, none", in_footer=False),
     Action("leave", ("escape",), "back", "leave what is open, then back to the run", shown_as="Esc"),
     Action("help", ("question_mark",), "help", "all keys", shown_as="?"),
     Action("quit", ("q", "ctrl+c"), "quit", "leave; the watch and the run go on", shown_as="q"),

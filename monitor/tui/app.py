@@ -5,12 +5,16 @@ Imports nothing heavy at module level, so that the first line is on the screen w
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 
-def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = False) -> int:
-    """Show the dashboard of `run` (None: the newest live one) until a key, a signal or a lost terminal ends it."""
+def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = False, theme: str | None = None) -> int:
+    """Show the dashboard of `run` (None: the newest live one) until a key, a signal or a lost terminal ends it.
+
+    `theme`: a name of `theme.THEMES`, None for the one in the settings. NO_COLOR in the environment holds over `auto`.
+    """
     sys.stderr.write(f"laststep: opening the dashboard of {run or 'the newest run'} …\n")
     sys.stderr.flush()
     from monitor.tui.feed import Feed
@@ -20,6 +24,16 @@ def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = Fa
     feed = Feed(ledger_opener(ledger_path), run)
     feed.start()
     from monitor.tui.dashboard import Dashboard
+    from monitor.tui.theme import chosen
+
+    palette = chosen(theme or _settled_theme(), no_color=bool(os.environ.get("NO_COLOR")))
 
     reruns = LedgerReruns(Path(ledger_path) if ledger_path is not None else None)
-    return Dashboard(feed, reruns, read_only=read_only).show()
+    return Dashboard(feed, reruns, read_only=read_only, palette=palette).show()
+
+
+def _settled_theme() -> str:
+    """The theme of the user's settings, read only where there are any: YAML costs a tenth of a second."""
+    from monitor import settings
+
+    return settings.load().theme if settings.user_config_path().exists() else settings.AUTO_THEME

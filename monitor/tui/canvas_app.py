@@ -9,13 +9,17 @@ from functools import partial
 from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
+from textual.theme import Theme as TextualTheme
 
 from monitor.report.clean_text import clean
 from monitor.tui import lifecycle, view_state
 from monitor.tui.feed import Feed
+from monitor.tui.log_reader import LogReader
+from monitor.tui.log_search import LogPage
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import Room
-from monitor.tui.theme import BACKGROUND, RAISED
+from monitor.tui.theme import DARK, THEMES, Theme
 from monitor.tui.view_state import END, ViewState
 from monitor.tui.widgets.canvas import Canvas
 from monitor.tui.widgets.lean_screen import LeanScreen
@@ -34,23 +38,61 @@ class Reading(Message):
         self.data = data
 
 
+def textual_name(theme: Theme) -> str:
+    """What textual calls one of our themes."""
+    return f"laststep-{theme.name}"
+
+
+def textual_theme(theme: Theme) -> TextualTheme:
+    """The few colours that textual itself paints with: behind the canvases, the prompt, the palette."""
+    if theme.ansi:
+        return replace(BUILTIN_THEMES["ansi-dark"], name=textual_name(theme))
+    colours = theme.colours
+    return TextualTheme(
+        textual_name(theme),
+        primary=colours.title,
+        secondary=colours.dim,
+        warning=colours.warn,
+        error=colours.bad,
+        success=colours.ok,
+        foreground=colours.strong,
+        background=colours.background,
+        surface=colours.raised,
+        panel=colours.raised,
+        dark=theme.dark,
+    )
+
+
+class LogRead(Message):
+    """A page of the log is there."""
+
+    def __init__(self, page: LogPage) -> None:
+        super().__init__()
+        self.page = page
+
+
 class CanvasApp(App[int]):
     """Two head rows, a body, a foot row: canvases of lines, drawn from `state` and `data`."""
 
     TITLE = "laststep"
     AUTO_FOCUS = None
     CSS = f"""
-    Screen {{ background: {BACKGROUND}; scrollbar-size: 0 0; }}
+    Screen {{ background: $background; scrollbar-size: 0 0; }}
     #head {{ height: {HEAD_ROWS}; dock: top; }}
-    #foot {{ height: 1; dock: bottom; background: {RAISED}; }}
+    #foot {{ height: 1; dock: bottom; background: $surface; }}
     """
 
-    def __init__(self, feed: Feed, *, read_only: bool) -> None:
+    def __init__(self, feed: Feed, *, read_only: bool, palette: Theme = DARK) -> None:
         super().__init__()
         self.animation_level = "none"
         self.feed = feed
         self.data = feed.latest
         self.state = ViewState(read_only=read_only)
+        self.log_reader = LogReader(lambda page: self.post_message(LogRead(page)))
+        self.palette = palette
+        for theme in THEMES.values():
+            self.register_theme(textual_theme(theme))
+        self.theme = textual_name(palette)
 
     def get_default_screen(self) -> Screen[None]:
         """A screen that sends only what changed."""
@@ -64,7 +106,8 @@ class CanvasApp(App[int]):
         yield Canvas(id="foot", base="band")
 
     def on_mount(self) -> None:
-        """Take signals, and every reading from now on."""
+        """Take the theme, signals, and every reading from now on."""
+        self.take_palette(self.palette)
         if not self.is_headless:
             lifecycle.end_on_signals(asyncio.get_running_loop(), lambda code: self.exit(return_code=code))
         self.feed.subscribe(self._post)
@@ -75,6 +118,14 @@ class CanvasApp(App[int]):
     def on_unmount(self) -> None:
         """No reading reaches a closed screen."""
         self.feed.stop()
+        self.log_reader.stop()
+
+    def take_palette(self, palette: Theme) -> None:
+        """Draw everything in these colours from now on."""
+        self.palette = palette
+        self.theme = textual_name(palette)
+        for canvas in self.screen_stack[0].query(Canvas):
+            canvas.take_theme(palette)
 
     def on_canvas_resized(self) -> None:
         """Lay out anew: the terminal was resized, or the prompt takes a row."""
@@ -82,8 +133,14 @@ class CanvasApp(App[int]):
 
     def on_reading(self, message: Reading) -> None:
         """Draw what has changed."""
-        self.data = message.data
+        self.data = replace(message.data, log=self.data.log)
         self.paint()
+
+    def on_log_read(self, message: LogRead) -> None:
+        """Draw the page."""
+        self.data = replace(self.data, log=message.page)
+        if self.state.view == "log":
+            self.paint()
 
     @property
     def room(self) -> Room:
@@ -95,6 +152,7 @@ class CanvasApp(App[int]):
         """Bring every row up to date; rows that are the same cost nothing."""
         if not self.is_running or not self.room.width:
             return
+        self.log_reader.want(view_state.log_request(self.state, self.data, self.room))
         width = self.size.width
         base = self.screen_stack[0]
         base.query_one("#head", Canvas).show_lines(view_state.head(self.state, self.data, width))
@@ -105,10 +163,6 @@ class CanvasApp(App[int]):
     def become(self, state: ViewState) -> None:
         """Take a new state and draw it."""
         self.state = state
-        wants_log = state.view == "log"
-        if wants_log != self.feed.wants_log:
-            self.feed.wants_log = wants_log
-            self.feed.read_now()
         self.paint()
 
     def tell(self, sentence: str) -> None:
@@ -138,6 +192,14 @@ class CanvasApp(App[int]):
     def action_page_down(self) -> None:
         """One page down."""
         self._move(self.room.height - 1)
+
+    def action_half_up(self) -> None:
+        """Half a page up."""
+        self._move(-(self.room.height // 2))
+
+    def action_half_down(self) -> None:
+        """Half a page down."""
+        self._move(self.room.height // 2)
 
     def action_top(self) -> None:
         """To the start."""

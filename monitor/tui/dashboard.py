@@ -24,11 +24,14 @@ from monitor.report.clean_text import clean
 from monitor.tui import lifecycle, view_state
 from monitor.tui.actions import ACTIONS, actions
 from monitor.tui.bundle_report import read_report
+from monitor.tui.bundle_stacks import read_stacks
 from monitor.tui.canvas_app import CanvasApp
 from monitor.tui.feed import Feed
 from monitor.tui.rerun_door import PlannedRerun, RerunDoor
 from monitor.tui.rerun_flow import RerunFlow, Stage
 from monitor.tui.screens.log import make_filter
+from monitor.tui.screenshot import rows_of, saved
+from monitor.tui.theme import DARK, Theme, following
 from monitor.tui.view_state import Report
 from monitor.tui.widgets.prompt import Prompt
 
@@ -45,9 +48,12 @@ class Dashboard(CanvasApp):
 
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
 
-    def __init__(self, feed: Feed, reruns: RerunDoor | None = None, *, read_only: bool = False) -> None:
-        super().__init__(feed, read_only=read_only)
+    def __init__(
+        self, feed: Feed, reruns: RerunDoor | None = None, *, read_only: bool = False, palette: Theme = DARK
+    ) -> None:
+        super().__init__(feed, read_only=read_only, palette=palette)
         self._reruns = None if read_only else reruns
+        self._stacks_of: str | None = None
 
     def show(self) -> int:
         """Run until it is left; the exit code."""
@@ -129,6 +135,58 @@ class Dashboard(CanvasApp):
     def _show_detail(self, detail: str) -> None:
         if self.state.view == "scores" and not self.state.overlay:
             self.become(self.state.with_detail(detail))
+
+    def action_theme(self) -> None:
+        """The next theme."""
+        self.take_palette(following(self.palette))
+        self.tell(f"Colours: {self.palette.name}. `theme: {self.palette.name}` in monitor.yaml keeps them.")
+
+    def action_save(self) -> None:
+        """This screen as SVG and as text."""
+        self._save(self.export_screenshot(title="laststep"), rows_of(self.screen))
+
+    @work(thread=True, group="save")
+    def _save(self, svg: str, text: list[str]) -> None:
+        told = saved(self.data.run or "no-run", self.state.view, self.data.now, svg, text)
+        self.call_from_thread(self.tell, told)
+
+    def action_only(self) -> None:
+        """Only the lines that match, or all."""
+        if self.state.view != "log" or self.state.overlay:
+            return
+        self.become(replace(self.state, only_matches=not self.state.only_matches, log_top=None))
+        all_lines = "All lines are shown, matches are marked; n and N go through them."
+        self.tell("Only lines that match are shown." if self.state.only_matches else all_lines)
+
+    def action_next_match(self) -> None:
+        """To the next match."""
+        self._to_match(forward=True)
+
+    def action_previous_match(self) -> None:
+        """To the match before."""
+        self._to_match(forward=False)
+
+    def _to_match(self, *, forward: bool) -> None:
+        if self.state.view != "log" or self.state.overlay:
+            return
+        if self.state.log_filter.pattern is None:
+            self.tell("There is nothing to go to: / types what to search for.")
+            return
+        moved = view_state.to_match(replace(self.state, only_matches=False), self.data, forward=forward)
+        self.become(moved)
+
+    def paint(self) -> None:
+        """Draw, and read the stacks of a bundle that is looked at for the first time."""
+        super().paint()
+        bundle = self.data.live.bundle if self.data.live else None
+        if self.state.view == "hang" and bundle is not None and bundle != self._stacks_of:
+            self._stacks_of = bundle
+            self._read_stacks(bundle)
+
+    @work(thread=True, exclusive=True, group="stacks")
+    def _read_stacks(self, bundle: str) -> None:
+        stacks = read_stacks(bundle)
+        self.call_from_thread(lambda: self.become(replace(self.state, stacks=stacks)))
 
     def action_bundle(self) -> None:
         """Where the bundle lies, and its report."""

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from monitor.model.errors import LaststepError
 from monitor.report.clean_text import clean
-from monitor.tui import log_file, wording
+from monitor.tui import wording
 from monitor.tui.screen_data import ScreenData
 
 EVERY_SECONDS = 1.0
@@ -47,8 +47,6 @@ class Feed:
         self._wake = threading.Event()
         self._stopped = False
         self._failing_since: float | None = None
-        self._log = log_file.LogFile()
-        self.wants_log = False
         self.latest = ScreenData(now=clock(), run=run)
         self.first_reading = threading.Event()
 
@@ -89,7 +87,7 @@ class Feed:
             self._reader.close()
 
     def read_once(self) -> ScreenData:
-        """One reading, of the ledger and, where it is wanted, of the log's end."""
+        """One reading of the ledger."""
         now = self._clock()
         try:
             if self._reader is None:
@@ -100,7 +98,7 @@ class Feed:
             data = self._failed(str(error), getattr(error, "HELP_TEXT", ""), now)
         except Exception as error:  # A thread that ends without a word would leave an old screen that looks live.
             data = self._failed(f"laststep itself failed: {type(error).__name__}: {error}", "please report it", now)
-        return self._with_log(data) if self.wants_log else data
+        return data
 
     def _failed(self, why: str, cure: str, now: float) -> ScreenData:
         """The last reading with the reason; the ledger is opened anew at the next one."""
@@ -112,10 +110,3 @@ class Feed:
         since = wording.age(now - self._failing_since)
         problem = clean(f"unknown, since {since}, because {why}{' — ' if cure else ''}{cure}")
         return replace(self.latest, now=now, run=self.latest.run or self._run, ledger_problem=problem)
-
-    def _with_log(self, data: ScreenData) -> ScreenData:
-        path = data.live.log.path if data.live else None
-        if not path:
-            return data
-        lines, problem = self._log.read(path)
-        return replace(data, log=lines, log_problem=problem)

@@ -5,12 +5,13 @@ Covers the shapes only; reading is `ledger_reader.py`, drawing is `screens/`. Te
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from monitor.ledger.rows import FindingRow, RerunRow
 from monitor.model.finding import Finding
 from monitor.model.score import Score, Standing
 from monitor.tui.live import Live
+from monitor.tui.log_search import LogPage
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ class ScreenData:
     """Why the ledger can't be read now; the rest is then of the last reading that worked."""
     notices: tuple[str, ...] = ()
     """What the ledger said when it was opened: a damaged file set aside, a newer version."""
-    log: tuple[str, ...] = field(default=())
-    """The end of the run's log, read from its file while the Log screen is open."""
-    log_problem: str = ""
+    log: LogPage | None = None
+    """The page of the log that the Log screen asked for."""
 
     @property
     def row(self) -> RunRow | None:

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field, replace
 from monitor.model.score import Score
 from monitor.tui import wording
 from monitor.tui.actions import footer
+from monitor.tui.bundle_stacks import Stacks
 from monitor.tui.cells import Line, Span, fit, line, span, width_of
+from monitor.tui.live import LogRow
+from monitor.tui.log_search import LogRequest
 from monitor.tui.rerun_flow import RerunFlow, Stage
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens import hang, help, log, rerun, run, score_detail, scores
@@ -41,8 +44,10 @@ class ViewState:
     """Lines scrolled down in what is open."""
     cursor: int = 0
     """Selected row of the scores."""
-    back: int = 0
-    """Lines up from the end of the log; 0 follows."""
+    log_top: int | None = None
+    """First line of the log that is shown, counted among those that are shown; None follows the end."""
+    only_matches: bool = True
+    """The log shows only lines that match its filter; else all, with the matches marked."""
     order: str = ORDERS[0]
     """How the runs of the scores are ordered."""
     detail: str = ""
@@ -50,6 +55,8 @@ class ViewState:
     score_filter: Filter = field(default_factory=Filter)
     log_filter: Filter = field(default_factory=Filter)
     flow: RerunFlow = field(default_factory=RerunFlow)
+    stacks: Stacks | None = None
+    """The merged stacks of the bundle that was read last."""
     notice: str = ""
     """One sentence in the place of the footer, for some seconds."""
     read_only: bool = False
@@ -80,7 +87,7 @@ class ViewState:
     def with_filter(self, chosen: Filter) -> ViewState:
         """The filter of the present view replaced."""
         if self.view == "log":
-            return replace(self, log_filter=chosen, back=0)
+            return replace(self, log_filter=chosen, log_top=None)
         return replace(self, score_filter=chosen, cursor=0, detail="")
 
 
@@ -91,7 +98,7 @@ def whole(state: ViewState, data: ScreenData, room: Room) -> list[Line]:
     if state.report is not None:
         return log.report(state.report.path, state.report.lines, room.width)
     if state.view == "hang":
-        return hang.lines(data, room)
+        return hang.lines(data, room, state.stacks)
     if state.view == "scores" and state.detail:
         _, chosen = selected(state, data, room)
         return score_detail.lines(data, room, state.detail, chosen)
@@ -100,7 +107,7 @@ def whole(state: ViewState, data: ScreenData, room: Room) -> list[Line]:
     if state.view == "rerun":
         return rerun.lines(data, room, state.flow, read_only=state.read_only)
     if state.view == "log":
-        return log.lines(data, room, state.back, state.log_filter)
+        return log.lines(data, room, state.log_filter, only=state.only_matches, follows=state.log_top is None)
     return run.lines(data, room)
 
 
@@ -118,10 +125,26 @@ def moved(state: ViewState, data: ScreenData, room: Room, amount: int) -> ViewSt
         last = max(len(scores.rows(data, room.width, state.score_filter.pattern, state.order)) - 1, 0)
         return replace(state, cursor=min(max(state.cursor + amount, 0), last))
     if not state.overlay and state.view == "log":
-        farthest = log.farthest_back(data, room, state.log_filter)
-        return replace(state, back=min(max(state.back - amount, 0), farthest))
+        return replace(state, log_top=log.moved(data.log, log.rows_of(room), amount))
     farthest = max(len(whole(state, data, room)) - room.height, 0)
     return replace(state, scrolled=min(max(state.scrolled + amount, 0), farthest))
+
+
+def log_request(state: ViewState, data: ScreenData, room: Room) -> LogRequest | None:
+    """The page of the log that the view needs; None where it needs none."""
+    if state.view != "log" or state.overlay:
+        return None
+    told = data.live.log if data.live else LogRow()
+    pattern = state.log_filter.pattern
+    return LogRequest(told.path, told.tail, log.rows_of(room), state.log_top, pattern, state.only_matches)
+
+
+def to_match(state: ViewState, data: ScreenData, *, forward: bool) -> ViewState:
+    """The log at the next match below its first line, or at the one above; as it is where there is none."""
+    if data.log is None or state.log_filter.pattern is None:
+        return state
+    place = data.log.following if forward else data.log.previous
+    return state if place is None else replace(state, log_top=place)
 
 
 def selected(state: ViewState, data: ScreenData, room: Room) -> tuple[str | None, Score | None]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from monitor.model.errors import LaststepError
 from monitor.tui.feed import Feed
-from monitor.tui.live import parse
 from tests.tui import examples
 from tests.tui.fakes import FakeLedger
 
@@ -47,13 +45,3 @@ def test_a_ledger_that_can_not_be_opened_is_tried_again() -> None:
     reading = Feed(open_reader, None)
     assert "no ledger" in reading.read_once().ledger_problem
     assert reading.read_once().ledger_problem == ""
-
-
-def test_the_log_is_read_from_its_file_only_while_it_is_wanted(tmp_path: Path) -> None:
-    path = tmp_path / "console.log"
-    path.write_text("one\ntwo\n")
-    live = parse(examples.document(log={"path": str(path), "tail": []}))
-    reading = Feed(lambda: FakeLedger(examples.healthy(live=live)), None)
-    assert reading.read_once().log == ()
-    reading.wants_log = True
-    assert reading.read_once().log == ("one", "two")

@@ -71,7 +71,7 @@ async def test_a_score_says_which_comparisons_hold_and_which_baseline_is_right(s
 @pytest.mark.asyncio
 async def test_the_order_of_the_runs_changes_with_a_key_and_is_said() -> None:
     async with opened(family()) as session:
-        text = await session.press("3", "s")
+        text = await session.press("3", "o")
         assert "ordered by name" in text
         table = text.split("quantization", 1)[1]
         assert table.index("e13h") < table.index("e13j") < table.index("e13k")

@@ -1,6 +1,7 @@
 """The Hang screen: the finding in a sentence, the chain of waits from driver to culprit, the evidence, the way out.
 
-Without a finding it says what is known instead, and what was found earlier. Stacks of all processes are in the bundle.
+Then the merged stacks of all processes, from the bundle. Without a finding it says what is known instead, and what was
+found earlier.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from monitor.ledger.rows import FindingRow
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding, VerdictWord, WaitLink
 from monitor.tui import summary, wording
+from monitor.tui.bundle_stacks import Stacks
 from monitor.tui.cells import Line, Span, columns, line, rule, span, wrap
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens import machine_sections
+from monitor.tui.screens import stacks as stacks_screen
 from monitor.tui.screens.common import Room, empty, sentence
 from monitor.tui.sections import pack
 from monitor.tui.theme import SIGNS
@@ -19,7 +22,7 @@ from monitor.tui.theme import SIGNS
 TWO_COLUMNS = 150
 
 
-def lines(data: ScreenData, room: Room) -> list[Line]:
+def lines(data: ScreenData, room: Room, stacks: Stacks | None = None) -> list[Line]:
     """All that is known of what holds the run up; longer than the room where there is much: it scrolls."""
     if data.live is None:
         return empty(summary.alive(data).sentence, room.width)
@@ -28,6 +31,7 @@ def lines(data: ScreenData, room: Room) -> list[Line]:
         block += _finding(finding, data, room.width)
     if not data.findings_now:
         block += _nothing(data, room.width)
+    block += stacks_screen.lines(stacks, data.live.bundle, data.now, room.width)
     if data.live.bundle:
         block += [rule("bundle", room.width, "b reads its report"), *_plain(data.live.bundle, room.width), ()]
     if data.live.loops:

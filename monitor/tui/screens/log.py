@@ -1,4 +1,4 @@
-"""The Log screen: the end of the run's log, filtered by a regular expression, following unless scrolled up."""
+"""The Log screen: a page of the run's log, filtered or searched by a regular expression; it follows until scrolled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from monitor.tui.cells import Line, Span, line, span, wrap
+from monitor.tui.log_search import LogPage
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import Room, empty, sentence
 
@@ -30,47 +31,58 @@ def make_filter(text: str) -> Filter:
         )
 
 
-def lines(data: ScreenData, room: Room, back: int, chosen: Filter) -> list[Line]:
-    """The last lines that match; `back` lines up from the end (0 follows)."""
-    source = data.log or (data.live.log.tail if data.live else ())
+def lines(data: ScreenData, room: Room, chosen: Filter, *, only: bool, follows: bool) -> list[Line]:
+    """The page of the log that was read last, under a row that says where it lies."""
+    made = data.log
+    if made is None or (not made.rows and not made.complete):
+        return empty("The log is being read …", room.width)
     path = data.live.log.path if data.live else None
-    if not source:
-        return empty(data.log_problem or "No line of the run's log has been read yet.", room.width)
-    matching = [text for text in source if chosen.pattern is None or chosen.pattern.search(text)]
-    space = room.height - 1
-    end = max(len(matching) - min(back, max(len(matching) - space, 0)), 0)
-    shown = matching[max(end - space, 0) : end]
-    block: list[Line] = [_head(path, len(source), len(matching), len(matching) - end, chosen, room.width)]
-    if data.log_problem:
-        block += sentence("unknown", data.log_problem, room.width, rows=1)
-    return [*block, *(_row(text, chosen) for text in shown)]
+    block: list[Line] = [_head(path, made, chosen, room.width, only=only, follows=follows)]
+    if made.problem:
+        block += sentence("unknown", f"{made.problem}; shown is what the watch kept of it", room.width, rows=1)
+    if not made.rows:
+        text = "No line matches." if chosen.text else "No line of the run's log has been read yet."
+        return [*block, *empty(text, room.width)]
+    return [*block, *(_row(text, chosen) for _, text in made.rows)][: room.height]
 
 
-def _head(path: str | None, total: int, matching: int, below: int, chosen: Filter, width: int) -> Line:
-    follows = f"{below} lines below" if below else "follows"
-    share = f"{matching} of {total} lines match /{chosen.text}/" if chosen.text else f"last {total} lines"
-    told = f"; {chosen.problem}" if chosen.problem else ""
-    room = max(width - len(share) - len(follows) - len(told) - 8, 10)
+def rows_of(room: Room) -> int:
+    """Lines of the log that a page has."""
+    return max(room.height - 1, 1)
+
+
+def moved(made: LogPage | None, rows: int, amount: int) -> int | None:
+    """The page's first line after moving `amount` lines down (up where negative); None at the end: it follows."""
+    if made is None:
+        return None
+    last = max(made.shown - rows, 0)
+    top = min(max(made.top + amount, 0), last)
+    return None if top >= last else top
+
+
+def _head(path: str | None, made: LogPage, chosen: Filter, width: int, *, only: bool, follows: bool) -> Line:
+    """Path, how much there is, where this page is."""
+    what = (
+        f"{made.matching:,} of {made.total:,} lines match /{chosen.text}/" if chosen.text else f"{made.total:,} lines"
+    )
+    if not made.from_file and not chosen.text:
+        what = f"last {made.total:,} lines"
+    below = made.shown - made.top - len(made.rows)
+    place = "follows" if follows else f"line {made.rows[0][0]:,}, {below:,} below" if made.rows else ""
+    more = ["" if made.complete else "still reading …", chosen.problem, "" if only or not chosen.text else "n N go on"]
+    told = ", ".join(part for part in (what, place, *more) if part)
+    room = max(width - len(told) - 6, 10)
     name = path or "the run's log"
     name = name if len(name) <= room else "…" + name[-(room - 1) :]
-    return line(span(f" {name}", "name"), span(f"  {share}, {follows}{told}", "dim"))
+    return line(span(f" {name}", "name"), span(f"  {told}", "dim"))
 
 
 def _row(text: str, chosen: Filter) -> Line:
-    if chosen.pattern is None:
-        return (Span(" "), Span(text, "text"))
-    found = chosen.pattern.search(text)
+    found = chosen.pattern.search(text) if chosen.pattern is not None else None
     if found is None or found.start() == found.end():
         return (Span(" "), Span(text, "text"))
     start, end = found.span()
-    return line(" ", span(text[:start], "text"), span(text[start:end], "selected"), span(text[end:], "text"))
-
-
-def farthest_back(data: ScreenData, room: Room, chosen: Filter) -> int:
-    """How far up from the end there is something to see."""
-    source = data.log or (data.live.log.tail if data.live else ())
-    matching = sum(1 for text in source if chosen.pattern is None or chosen.pattern.search(text))
-    return max(matching - (room.height - 1), 0)
+    return line(" ", span(text[:start], "text"), span(text[start:end], "found"), span(text[end:], "text"))
 
 
 def report(title: str, text: tuple[str, ...], width: int) -> list[Line]:

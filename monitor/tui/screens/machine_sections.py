@@ -12,6 +12,7 @@ from monitor.tui.sections import Section
 from monitor.tui.theme import SIGNS
 
 STALE_SECONDS = 10.0
+FEW_GPUS = 2
 BLOCKED_SECONDS = 1.0
 """An event loop in one callback for longer than this answers nobody."""
 
@@ -27,8 +28,8 @@ STATES = {
 }
 
 
-def gpus(data: ScreenData, width: int, rank: int) -> Section:
-    """Each GPU under the role whose process is on it."""
+def gpus(data: ScreenData, width: int, rank: int, *, summed: bool = False) -> Section:
+    """Each GPU under the role whose process is on it; `summed`: more than a few of them are one line a role."""
     live = data.live
     if live is None:
         return Section("gpus", ())
@@ -42,12 +43,42 @@ def gpus(data: ScreenData, width: int, rank: int) -> Section:
         owners = sorted({roles[pid] for pid in gpu.pids if pid in roles}) or ["no process of this run"]
         grouped.setdefault(" + ".join(owners), []).append(gpu)
     rows: list[Line] = []
+    narrow = summed and len(live.gpus.value or ()) > FEW_GPUS
     for owner in sorted(grouped):
-        rows.append(line(span(f" {owner}", "name")))
-        rows += [_gpu_row(gpu, width) for gpu in grouped[owner]]
+        rows.append(_role_row(owner, grouped[owner], width if narrow else 0))
+        if not narrow:
+            rows += [_gpu_row(gpu, width) for gpu in grouped[owner]]
     old = data.now - live.gpus.at
     note = f"read {wording.ago(old)}" if old > STALE_SECONDS else ""
     return Section("gpus", tuple(rows), least=min(2, len(rows)), rank=rank, note=note)
+
+
+def _role_row(owner: str, owned: list[GpuReading], width: int) -> Line:
+    """A role and its GPUs; with a width all of them in one line: a column each, the range, their memory."""
+    head = (span(f" {owner}", "name"), span(f"  {wording.count(len(owned), 'GPU')}", "dim"))
+    if not width:
+        return head
+    loads = [gpu.utilization for gpu in owned if gpu.utilization is not None]
+    low, high = (wording.percent(min(loads)), wording.percent(max(loads))) if loads else ("?", "? %")
+    drawn = charts.columns([*loads, 100.0])[:-1]
+    used, total = _sum([gpu.memory_used for gpu in owned]), _sum([gpu.memory_total for gpu in owned])
+    memory = f"  {wording.size(used)}/{wording.size(total)}"
+    heat = max((gpu.temperature for gpu in owned if gpu.temperature is not None), default=None)
+    hottest = f"  ≤ {heat:.0f} °C" if heat is not None else ""
+    errors = [span(f" {SIGNS['bad']} GPU {gpu.index}: {text}", "bad") for gpu in owned for text in gpu.errors]
+    return (
+        *head,
+        span(f"  {drawn}", "bar"),
+        span(f" {low[:-2]}–{high}{memory}", "number"),
+        span(hottest, "dim"),
+        *errors,
+    )
+
+
+def _sum(values: list[int | None]) -> int | None:
+    """The sum; None where any of them is not known: a part would pass for the whole."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def _gpu_row(gpu: GpuReading, width: int) -> Line:
@@ -113,7 +144,8 @@ def _loop_row(loop: LoopRow, width: int) -> Line:
     if blocked >= BLOCKED_SECONDS:
         state, text = "bad", f"{SIGNS['bad']} blocked for {wording.duration(blocked)}"
     else:
-        state, text = "dim", "  answers"
+        lag = "" if loop.lag_seconds is None else f", lag {1e3 * loop.lag_seconds:.0f} ms"
+        state, text = "dim", f"  answers{lag}"
     tasks = "" if loop.pending_tasks is None else f"  {loop.pending_tasks} tasks wait"
     return line(span(f" {name:<{room}} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"))
 

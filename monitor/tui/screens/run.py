@@ -10,6 +10,7 @@ from monitor.tui.cells import Line, Span, columns, span, wrap
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens import machine_sections as machine
 from monitor.tui.screens import run_sections as sections
+from monitor.tui.screens import timeline
 from monitor.tui.screens.common import Room, empty
 from monitor.tui.sections import Section, pack
 from monitor.tui.theme import SIGNS
@@ -17,6 +18,8 @@ from monitor.tui.theme import SIGNS
 TWO_COLUMNS = 110
 THREE_COLUMNS = 180
 LABEL = 10
+TALL = 45
+"""Rows from which GPUs have a line each in one column."""
 LOG_LEAST = 4
 
 
@@ -67,7 +70,8 @@ def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
         sections.findings(data, width, rank=1),
         sections.checkpoints(data, rank=7),
         sections.phases(data, width, rank=3),
-        machine.gpus(data, width, rank=4),
+        timeline.section(data, width, rank=8),
+        machine.gpus(data, width, rank=2, summed=height < TALL),
         sections.notices(data, width, rank=4),
         machine.processes(data, width, rank=5),
         machine.loops(data, width, rank=6),
@@ -91,6 +95,7 @@ def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
     work = [
         sections.findings(data, each, rank=1),
         sections.phases(data, each, rank=2),
+        timeline.section(data, each, rank=4),
         sections.checkpoints(data, rank=3),
         sections.notices(data, each, rank=2),
     ]

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from monitor.report.clean_text import clean
 from monitor.tui.cells import Line, changed, fit
-from monitor.tui.theme import style
+from monitor.tui.theme import DARK, Theme
 
 
 class Canvas(Widget, can_focus=False):
@@ -31,7 +31,13 @@ class Canvas(Widget, can_focus=False):
     def __init__(self, *, id: str, base: str = "text") -> None:
         super().__init__(id=id)
         self._base = base
+        self._theme = DARK
         self._lines: list[Line] = []
+
+    def take_theme(self, theme: Theme) -> None:
+        """Draw everything anew in these colours."""
+        self._theme = theme
+        self.refresh()
 
     def show_lines(self, lines: Sequence[Line]) -> int:
         """Show these lines; gives the number of rows that changed."""
@@ -57,18 +63,18 @@ class Canvas(Widget, can_focus=False):
         """Row `y`, exactly as wide as the widget."""
         width = self.size.width
         if y >= len(self._lines):
-            return Strip.blank(width, style(self._base))
-        return Strip(_segments(fit(self._lines[y], width), self._base), width)
+            return Strip.blank(width, self._theme.style(self._base))
+        return Strip(_segments(fit(self._lines[y], width), self._base, self._theme), width)
 
 
-def _segments(content: Line, base: str) -> list[Segment]:
+def _segments(content: Line, base: str, theme: Theme) -> list[Segment]:
     """Segments of a line, neighbours of one style joined; spaces take the base style's background."""
     segments: list[Segment] = []
     for text, name, action in content:
         if not text:
             continue
         safe = text if text.isprintable() else clean(text)
-        look = style(base if name == "text" else name, action)
+        look = theme.style(base if name == "text" else name, action)
         if segments and segments[-1].style == look:
             segments[-1] = Segment(segments[-1].text + safe, look)
         else:

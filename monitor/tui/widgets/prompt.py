@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from textual.widgets import Input
 
-from monitor.tui.theme import BACKGROUND, RAISED
-
 
 class Prompt(Input):
     """A plain input without a blinking cursor: a blink costs bytes on a slow line for as long as it stands there."""
 
-    DEFAULT_CSS = f"""
-    Prompt {{ height: 1; border: none; padding: 0 1; background: {RAISED}; color: #f2f5f9; display: none; }}
-    Prompt:focus {{ border: none; background: {RAISED}; }}
-    Prompt.open {{ display: block; }}
-    Prompt > .input--placeholder {{ color: #8a95a6; }}
-    Prompt > .input--cursor {{ background: #8fb8ff; color: {BACKGROUND}; }}
+    DEFAULT_CSS = """
+    Prompt { height: 1; border: none; padding: 0 1; background: $surface; color: $foreground; display: none; }
+    Prompt:focus { border: none; background: $surface; }
+    Prompt.open { display: block; }
+    Prompt > .input--placeholder { color: $secondary; }
+    Prompt > .input--cursor { text-style: reverse; }
     """
 
     def __init__(self) -> None:
