@@ -57,7 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def training_environment(given: dict[str, str], *, hooks: bool) -> dict[str, str]:
-    """The command's environment: where laststep is installed beside the trainer, `LASTSTEP` brings its hooks in."""
+    """The command's environment: where laststep is installed beside the trainer, `LASTSTEP` brings its hooks in.
+
+    Into TRL, which has no plugin entry point, they come by the folder that is added to `PYTHONPATH`, installed or not.
+    """
     from monitor.paths import runtime_directory
     from trainer_hooks import records
 
@@ -65,7 +68,17 @@ def training_environment(given: dict[str, str], *, hooks: bool) -> dict[str, str
         records.ENABLE_VARIABLE: "1" if hooks else "0",
         records.DIRECTORY_VARIABLE: str(runtime_directory()),
     }
+    if hooks:
+        paths = [path for path in given.get("PYTHONPATH", "").split(os.pathsep) if path]
+        wanted["PYTHONPATH"] = os.pathsep.join([*paths, autoload_directory()])
     return {**given, **wanted}
+
+
+def autoload_directory() -> str:
+    """The folder whose `sitecustomize` waits for trainers without a plugin entry point."""
+    import trainer_hooks
+
+    return os.path.join(os.path.dirname(os.path.abspath(trainer_hooks.__file__)), "autoload")
 
 
 def runs_of(pids: Iterable[int], began: float) -> list[tuple[RunState, list[Score]]]:
