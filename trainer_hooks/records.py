@@ -22,6 +22,9 @@ DIRECTORY_VARIABLE = "LASTSTEP_DIR"
 ENABLE_VARIABLE = "LASTSTEP"
 """Set and not `0`: the hooks are wanted in this process."""
 
+SAVE_FIRST_VARIABLE = "LASTSTEP_SAVE_FIRST"
+"""Set and not `0`: save before the final validation (`save_first.py`)."""
+
 PROCESS = "process"
 """First line of an event file: {"schema", "kind": "process", "at", "pid", "start", "python", "argv", "job_id",
 "actor_id", "actor_name", "worker_id", "node_id", "ray_session", "hooks": [names of what was wrapped], "not_found":

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainer_hooks import install, recorder, records
+from trainer_hooks import install, recorder, records, save_first
 from trainer_hooks.final_validation import EXECUTED, FinalValidation
 from trainer_hooks.frameworks.training import SAVE, TESTING, numbers
 from trainer_hooks.frameworks.wrapping import Call, Wrap
@@ -39,6 +39,8 @@ class TrlTraining:
     """Calls of `evaluate` under way: with several datasets it calls itself."""
     rows: int = 0
     """Completions of the evaluation under way, of all processes."""
+    saved: int | None = None
+    """The step that was saved last."""
     logged: int | None = None
     """The step whose metrics were logged last."""
     open: dict[str, float] = field(default_factory=dict)
@@ -205,10 +207,24 @@ def before_evaluate(call: Call) -> None:
     if _now.evaluating > 1:
         return
     _now.rows = 0
+    _save_first(trainer)
     total = rows_expected(trainer)
     if _now.guard is not None:
         _now.guard.validation_began(_now.step, total)
     _begin(TESTING, _now.step, total=total)
+
+
+def _save_first(trainer: Any) -> None:
+    """Where asked for. transformers chooses the best model by the evaluation, so that save can't come before it."""
+    guard = _now.guard
+    if guard is None or not _now.in_train or not save_first.wanted() or _now.step != guard.total_steps:
+        return
+    args = trainer.args
+    if getattr(args, "load_best_model_at_end", False) or _word(getattr(args, "save_strategy", "")) == "best":
+        save_first.tell(_now.step, "what is saved depends on the evaluation (best model), so nothing was saved first")
+    else:
+        values = (getattr(trainer, "model", None), None)
+        save_first.before_final_validation(trainer, _now.step, guard.total_steps, _now.saved, values)
 
 
 def after_evaluate(call: Call) -> None:
@@ -292,6 +308,7 @@ def after_save(call: Call) -> None:
         return
     _end(SAVE, _now.step, type(call.error).__name__ if call.error is not None else "")
     if call.error is None:
+        _now.saved = _now.step
         path = os.path.join(os.path.abspath(_now.trainer.args.output_dir), f"checkpoint-{_now.step}")
         complete = os.path.isfile(os.path.join(path, "trainer_state.json"))
         recorder.get().event("checkpoint", step=_now.step, path=path, complete=complete)

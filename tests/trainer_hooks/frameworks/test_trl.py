@@ -172,3 +172,15 @@ def test_autoload_leaves_a_sitecustomize_that_is_there_in_force(own_folders: Pat
         check=False,
     )
     assert done.stdout == "1\n", done.stderr
+
+
+def test_the_last_step_can_be_saved_before_its_evaluation(
+    make: Any, written: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LASTSTEP_SAVE_FIRST", "1")
+    make().train()
+    phases = [line["phase"] for line in written("phase_begin") if line["step"] == 2]
+    assert phases[-2:] == ["save_checkpoint", "testing"] and len(written("checkpoint")) == 1
+    assert [line["data"]["text"] for line in written("notice")] == [
+        "save-first: step 2 was saved before its validation"
+    ]
