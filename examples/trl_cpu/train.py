@@ -1,4 +1,4 @@
-"""A small GRPO training with TRL on a CPU, to watch and to test on: `laststep run -- python examples/trl_cpu/train.py OUT`.
+"""A small GRPO training with TRL on a CPU: `laststep run -- python examples/trl_cpu/train.py OUT`.
 
 Needs the environment of `make env-real` (or TRL and any small chat model). The reward is the share of vowels among a
 completion's letters, which a random model earns some of, so that gradients are not zero. Takes about 15 s.

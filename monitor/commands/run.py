@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-first",
         action="store_true",
-        help="save the last step before its validation, where the trainer lets hooks do it",
+        help="save the last step before its validation, by the hooks",
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD…", help="the command and its arguments")
 

@@ -1,8 +1,8 @@
 """Brings the hooks into trainers that have no plugin entry point (TRL): Python imports this file as it starts.
 
-`laststep run` puts this folder, and nothing else, at the end of `PYTHONPATH`. Only an import hook is set: nothing is written
-and nothing observed before `trl.trainer.grpo_trainer` is imported. The hooks' package is loaded from beside this folder
-without joining the import path, so that no other package of its parent can shadow one of the trainer's. A
+`laststep run` puts this folder, and nothing else, at the end of `PYTHONPATH`. Only an import hook is set: nothing is
+written and nothing observed before `trl.trainer.grpo_trainer` is imported. The hooks' package is loaded from beside
+this folder without joining the import path, so that no other package of its parent can shadow one of the trainer's. A
 `sitecustomize` that stands later on the path runs too, first, with its own errors.
 """
 

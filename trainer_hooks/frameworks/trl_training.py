@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainer_hooks import install, recorder, records, save_first
+from trainer_hooks import install, recorder, records
 from trainer_hooks.final_validation import EXECUTED, FinalValidation
+from trainer_hooks.frameworks import trl_settings
 from trainer_hooks.frameworks.training import SAVE, TESTING, numbers
 from trainer_hooks.frameworks.wrapping import Call, Wrap
 
 MODULE = "trl.trainer.grpo_trainer"
 CLASS = "GRPOTrainer"
 ROLLOUT, REWARD, UPDATE = "gen", "reward", "update_actor"
-SCORE = re.compile(r"^eval_(reward|rewards/.+/mean)$")
 
 
 @dataclass
@@ -105,58 +103,12 @@ def before_train(call: Call) -> None:
     handler = trainer.callback_handler
     if not any(isinstance(callback, StepCallback) for callback in handler.callbacks):
         handler.callbacks.append(StepCallback())
-    recorder.get().event("run_config", **_configuration(trainer))
+    recorder.get().event("run_config", **trl_settings.configuration(trainer))
 
 
 def _adopt(trainer: Any) -> None:
     global _now
-    _now = TrlTraining(trainer, FinalValidation(None, _why_off(trainer)))
-
-
-def _why_off(trainer: Any) -> str:
-    if getattr(trainer, "eval_dataset", None) is None:
-        return "the trainer was given no eval_dataset"
-    strategy = _word(getattr(trainer.args, "eval_strategy", None))
-    return "eval_strategy is no" if strategy == "no" else ""
-
-
-def _word(value: Any) -> str:
-    """The value of transformers' enumerations, which are strings."""
-    return str(getattr(value, "value", value))
-
-
-def rows_expected(trainer: Any) -> int | None:
-    """Completions of a full evaluation: every prompt of every dataset, `num_generations_eval` times each."""
-    sets = getattr(trainer, "eval_dataset", None)
-    times = getattr(trainer, "num_generations_eval", None) or getattr(trainer, "num_generations", 1)
-    several = list(sets.values()) if isinstance(sets, Mapping) else [sets]
-    if not all(hasattr(one, "__len__") for one in several):
-        return None
-    return sum(len(one) for one in several) * int(times)
-
-
-def _configuration(trainer: Any) -> dict[str, Any]:
-    args = trainer.args
-    model = getattr(getattr(trainer, "model", None), "config", None)
-    folder = os.path.abspath(args.output_dir)
-    by_steps = {name: _word(getattr(args, f"{name}_strategy", "no")) == "steps" for name in ("eval", "save")}
-    known = {
-        "trainer": "trl",
-        "experiment": getattr(args, "run_name", None) or os.path.basename(folder),
-        "project": getattr(args, "project", None),
-        "test_freq": int(args.eval_steps) if by_steps["eval"] and (args.eval_steps or 0) >= 1 else None,
-        "save_freq": int(args.save_steps) if by_steps["save"] and (args.save_steps or 0) >= 1 else None,
-        "validate_before_train": bool(getattr(args, "eval_on_start", False)),
-        # transformers' Trainer._maybe_log_save_evaluate: evaluate, then save.
-        "save_order": "validate-first",
-        "checkpoint_dir": folder,
-        "model_path": getattr(model, "_name_or_path", None) or None,
-        "validation_rows": rows_expected(trainer),
-        "driver_pid": os.getpid(),
-        "hooks_dir": records.hooks_directory(),
-        "started_at": time.time(),
-    }
-    return {name: value for name, value in known.items() if value is not None}
+    _now = TrlTraining(trainer, FinalValidation(None, trl_settings.why_off(trainer)))
 
 
 def _begun(state: Any) -> None:
@@ -207,24 +159,12 @@ def before_evaluate(call: Call) -> None:
     if _now.evaluating > 1:
         return
     _now.rows = 0
-    _save_first(trainer)
-    total = rows_expected(trainer)
+    if _now.in_train and _now.guard is not None:
+        trl_settings.save_first_where_asked(trainer, _now.step, _now.guard.total_steps, _now.saved)
+    total = trl_settings.rows_expected(trainer)
     if _now.guard is not None:
         _now.guard.validation_began(_now.step, total)
     _begin(TESTING, _now.step, total=total)
-
-
-def _save_first(trainer: Any) -> None:
-    """Where asked for. transformers chooses the best model by the evaluation, so that save can't come before it."""
-    guard = _now.guard
-    if guard is None or not _now.in_train or not save_first.wanted() or _now.step != guard.total_steps:
-        return
-    args = trainer.args
-    if getattr(args, "load_best_model_at_end", False) or _word(getattr(args, "save_strategy", "")) == "best":
-        save_first.tell(_now.step, "what is saved depends on the evaluation (best model), so nothing was saved first")
-    else:
-        values = (getattr(trainer, "model", None), None)
-        save_first.before_final_validation(trainer, _now.step, guard.total_steps, _now.saved, values)
 
 
 def after_evaluate(call: Call) -> None:
@@ -239,18 +179,11 @@ def after_evaluate(call: Call) -> None:
         _now.guard.rows_seen(_now.rows)
         _now.guard.validation_ended(failed)
     if not failed:
-        for metric, value in _scores(_now.trainer, _now.step).items():
+        for metric, value in trl_settings.scores(_now.trainer, _now.step).items():
             recorder.get().event("score", step=_now.step, metric=metric, value=value)
     _end(TESTING, _now.step, failed)
     if not _now.in_train and _now.guard is not None and _now.guard.verdict().final_validation == EXECUTED:
         _finish("")
-
-
-def _scores(trainer: Any, step: int) -> dict[str, float]:
-    """Evaluation rewards as they were logged last. `evaluate` itself returns none of them."""
-    history = getattr(trainer.state, "log_history", None) or [{}]
-    last = numbers(history[-1]) if history[-1].get("step") == step else {}
-    return {name: value for name, value in last.items() if SCORE.match(name)}
 
 
 def before_generate(call: Call) -> None:
@@ -284,7 +217,7 @@ def after_samples(call: Call) -> None:
     count = len(inputs or ()) * int(getattr(getattr(call.args[0], "accelerator", None), "num_processes", 1) or 1)
     if _now.evaluating:
         # The last batches of several processes are filled up with rows that were there before.
-        total = rows_expected(call.args[0])
+        total = trl_settings.rows_expected(call.args[0])
         count = count if total is None else min(count, max(0, total - _now.rows))
         _now.rows += count
     recorder.get().add(records.validation_samples(_now.step) if _now.evaluating else records.ROLLOUT_SAMPLES, count)
