@@ -139,7 +139,11 @@ class FinalValidation:
         self.spoken = True
         verdict = self.verdict(failed)
         recorder.get().event(
-            GUARD, step=self.last_step, final_validation=verdict.final_validation, reason=verdict.reason
+            GUARD,
+            step=self.last_step,
+            final_validation=verdict.final_validation,
+            reason=verdict.reason,
+            rows=self.validations[-1].rows if self.validations else None,
         )
         if verdict.final_validation in LOUD:
             say(f"laststep: this run ends without a final validation that stands: {verdict.reason}")

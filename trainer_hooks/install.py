@@ -78,7 +78,12 @@ def into_ray(runtime_env: dict[str, Any] | None = None) -> dict[str, Any]:
         return made
     if present is not None:
         variables[NEXT_SETUP_HOOK_VARIABLE] = present
-    for name in (records.DIRECTORY_VARIABLE, records.ENABLE_VARIABLE, records.PTRACER_VARIABLE):
+    for name in (
+        records.DIRECTORY_VARIABLE,
+        records.ENABLE_VARIABLE,
+        records.PTRACER_VARIABLE,
+        records.SAVE_FIRST_VARIABLE,
+    ):
         if name in os.environ:
             variables.setdefault(name, os.environ[name])
     folder = _source_folder()

@@ -25,6 +25,9 @@ ENABLE_VARIABLE = "LASTSTEP"
 PTRACER_VARIABLE = "LASTSTEP_PTRACER"
 """A pid or `any`: whom the hooks let read this process's memory where Yama forbids it; unset: nobody (`ptracer.py`)."""
 
+SAVE_FIRST_VARIABLE = "LASTSTEP_SAVE_FIRST"
+"""Set and not `0`: save before the final validation (`save_first.py`)."""
+
 PROCESS = "process"
 """First line of an event file: {"schema", "kind": "process", "at", "pid", "start", "python", "argv", "job_id",
 "actor_id", "actor_name", "worker_id", "node_id", "ray_session", "hooks": [names of what was wrapped], "not_found":

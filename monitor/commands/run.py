@@ -6,6 +6,7 @@ The exit code is the command's. Only where it returned 0 and the run's final sco
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import time
@@ -33,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-watch", action="store_true", help="start no watch: the final score is not judged")
     parser.add_argument("--strict", action="store_true", help="a final score that is not proved doesn't stand either")
+    parser.add_argument(
+        "--save-first",
+        action="store_true",
+        help="save the last step before its validation, by the hooks",
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD…", help="the command and its arguments")
 
 
@@ -44,8 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise LaststepError("`run` needs a command", "laststep run -- python3 -m verl.trainer.main_ppo …")
+    if arguments.save_first and arguments.no_hooks:
+        raise LaststepError("`--save-first` needs the hooks", "leave out `--no-hooks`: they do the saving")
     environment = training_environment(
-        dict(os.environ), hooks=not arguments.no_hooks, readable_by=os.getpid() if arguments.readable else None
+        dict(os.environ),
+        hooks=not arguments.no_hooks,
+        readable_by=os.getpid() if arguments.readable else None,
+        save_first=arguments.save_first,
     )
     supervisor = Supervisor()
     began = time.time()
@@ -54,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.no_watch:
         watch = start_watch(["--wait", "inf", "--below", str(os.getpid())], environment)
     code = supervisor.wait()
+    if arguments.save_first and not save_first_told(began):
+        say("laststep: --save-first: nothing was saved first: no final validation was seen by the hooks")
     if watch is None:
         return code
     states = runs_of(supervisor.seen, began)
@@ -63,9 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     return judged(code, runs_of(supervisor.seen, began), strict=arguments.strict)
 
 
-def training_environment(given: dict[str, str], *, hooks: bool, readable_by: int | None = None) -> dict[str, str]:
+def training_environment(
+    given: dict[str, str], *, hooks: bool, readable_by: int | None = None, save_first: bool = False
+) -> dict[str, str]:
     """The command's environment: where laststep is installed beside the trainer, `LASTSTEP` brings its hooks in.
 
+    Into TRL, which has no plugin entry point, they come by the folder that is added to `PYTHONPATH`, installed or not.
     `readable_by`: whom, with its descendants, the hooks let read the memory of the training's processes.
     """
     from monitor.paths import runtime_directory
@@ -77,7 +93,30 @@ def training_environment(given: dict[str, str], *, hooks: bool, readable_by: int
     }
     if readable_by is not None:
         wanted[records.PTRACER_VARIABLE] = str(readable_by)
+    wanted[records.SAVE_FIRST_VARIABLE] = "1" if save_first else "0"
+    if hooks:
+        paths = [path for path in given.get("PYTHONPATH", "").split(os.pathsep) if path]
+        wanted["PYTHONPATH"] = os.pathsep.join([*paths, autoload_directory()])
     return {**given, **wanted}
+
+
+def save_first_told(began: float) -> bool:
+    """True where the hooks of a process that began since have told what came of `--save-first`."""
+    from monitor.paths import runtime_directory
+    from trainer_hooks import records
+
+    for path in (runtime_directory() / "hooks").glob(f"*{records.EVENTS_ENDING}"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime >= began and b'"text":"save-first: ' in path.read_bytes():
+                return True
+    return False
+
+
+def autoload_directory() -> str:
+    """The folder whose `sitecustomize` waits for trainers without a plugin entry point."""
+    import trainer_hooks
+
+    return os.path.join(os.path.dirname(os.path.abspath(trainer_hooks.__file__)), "autoload")
 
 
 def runs_of(pids: Iterable[int], began: float) -> list[tuple[RunState, list[Score]]]:

@@ -18,8 +18,8 @@ from monitor.sources.console_standing import Standing
 from monitor.sources.console_validations import SOURCE, ConsoleValidations
 from monitor.sources.log_tail import LogLine
 from monitor.sources.printed_config import config_fields, most_prompts, reading_value
-from monitor.sources.printed_dict import PrintedDict, read_dict, read_metrics
-from monitor.sources.step_metrics import parse_line, score_facts, step_facts
+from monitor.sources.printed_dict import PrintedDict, line_metrics, read_dict, read_metrics
+from monitor.sources.step_metrics import score_facts, step_facts
 from monitor.sources.trainer_profile import TrainerProfile
 
 MOST_NOTICES = 200
@@ -76,6 +76,7 @@ class ConsoleLines(ConsoleValidations):
         pairs: list[tuple[str, Callable[..., list[Fact]]]] = [
             (console.step, self._step),
             (console.validation_begin, self._validation_begin),
+            (console.validation_metrics, self._validation_metrics),
             (console.validation_batch_end, self._validation_batch_end),
             (console.save_begin, self._save_begin),
             (console.attested, self._attested),
@@ -103,7 +104,7 @@ class ConsoleLines(ConsoleValidations):
 
     def _step(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
         step = int(match["step"])
-        metrics = parse_line(match["metrics"])
+        metrics = line_metrics(match["metrics"])
         if step in self._now.steps or not metrics:
             return []
         self._now.steps.add(step)
@@ -113,6 +114,14 @@ class ConsoleLines(ConsoleValidations):
         if scored and not timed and step in self._now.tested:
             facts.insert(0, self._testing_end(step, at, evidence))
         if self._now.testing is not None and self._now.testing <= step:
+            self._now.testing = None
+        return self._untold(facts)
+
+    def _validation_metrics(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
+        step = int(match["step"])
+        facts = score_facts(step, line_metrics(match["metrics"]), self.profile, SOURCE, at, evidence)
+        if facts and step in self._now.tested:
+            facts.insert(0, self._testing_end(step, at, evidence))
             self._now.testing = None
         return self._untold(facts)
 

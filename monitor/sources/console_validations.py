@@ -35,7 +35,7 @@ class ConsoleValidations:
         return self._fact(FactKind.PHASE_END, at, evidence, step, self.profile.testing_phase, **data)
 
     def _validation_begin(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
-        step = int(match["step"])
+        step = int(match["step"]) if "step" in match.re.groupindex else self._newest_step()
         self._now.batch_open = True
         if step in self._now.tested:
             return []
@@ -44,6 +44,12 @@ class ConsoleValidations:
         self._now.batches_done = 0
         begun = self._fact(FactKind.PHASE_BEGIN, at, evidence, step, self.profile.testing_phase)
         return [*self._order_seen(step, at, evidence), begun]
+
+    def _newest_step(self) -> int:
+        """The step told last, or the one after the bar's count: 0 before any of them."""
+        if self._now.steps:
+            return max(self._now.steps)
+        return 0 if self._now.bar is None else self._now.bar + 1
 
     def _order_seen(self, step: int, at: float, evidence: Evidence) -> list[Fact]:
         """Where a save of this step is due, the line of it stands either before the validation's first line or not."""

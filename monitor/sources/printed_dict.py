@@ -10,7 +10,7 @@ import ast
 import re
 from typing import Any
 
-from monitor.sources.step_metrics import number
+from monitor.sources.step_metrics import number, parse_line
 
 LONGEST = 1 << 20
 MOST_LINES = 5000
@@ -101,6 +101,11 @@ def look_up(config: dict[str, Any], dotted: str, *, exact: bool = False) -> Any:
             return None if exact else config.get(f"*.{dotted.rpartition('.')[2]}")
         value = value[name]
     return value
+
+
+def line_metrics(text: str) -> dict[str, float]:
+    """The metrics of one line: a dict, or `key:value` joined by ` - `."""
+    return read_metrics(text) if text.startswith("{") else parse_line(text)
 
 
 def read_metrics(text: str) -> dict[str, float]:

@@ -138,3 +138,10 @@ def test_however_a_log_is_written_its_lines_are_the_same(pieces: list[bytes], at
         assert [(line.number, line.text) for line in fast.lines()] == [(line.number, line.text) for line in lines]
         fast.close()
         slow.close()
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8-sig"])
+def test_a_log_in_another_encoding_keeps_what_is_plain_in_it(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "console.log"
+    path.write_bytes("Größe – 4\nstep:3 - a:1\n".replace("–", "-").encode(encoding))
+    assert "step:3 - a:1" in [line.text for line in LogTail(path).lines()]

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainer_hooks import recorder, records
+from trainer_hooks import recorder, records, save_first
 from trainer_hooks.final_validation import FinalValidation
 from trainer_hooks.frameworks import settings_of
 from trainer_hooks.frameworks.wrapping import Call
@@ -35,6 +35,8 @@ class Training:
     trainer: Any = None
     guard: FinalValidation | None = None
     phases: list[str] = field(default_factory=list)
+    saved: int | None = None
+    """The step that was saved last."""
     fits: int = 0
     """Calls of `fit` under way: a recipe's own may call the one it overrides."""
 
@@ -70,6 +72,7 @@ def before_fit(call: Call) -> float | None:
     off = f"trainer.test_freq is {frequency}" if isinstance(frequency, int) and frequency <= 0 else ""
     _training.trainer = trainer
     _training.phases = []
+    _training.saved = None
     _training.guard = FinalValidation(_last_step(trainer, known), off)
     began = time.time()
     recorder.get().event(
@@ -154,6 +157,8 @@ def before_validate(call: Call) -> float | None:
     """A validation begins; its phase too, where no timer has begun it."""
     _training.trainer = call.args[0]
     step = _training.step
+    guard = _training.guard
+    save_first.before_final_validation(call.args[0], step, guard.total_steps if guard else None, _training.saved)
     if _training.guard is not None and step is not None:
         _training.guard.validation_began(step, rows_expected(_training.trainer))
     if TESTING in _training.phases:
@@ -215,7 +220,7 @@ def after_checkpoint(call: Call) -> None:
         _end(SAVE, call)
     if call.error is not None:
         return
-    step = _training.step
+    step = _training.saved = _training.step
     folder = settings_of.lookup(getattr(_training.trainer, "config", None), "trainer.default_local_dir")
     if folder is None or step is None:
         return

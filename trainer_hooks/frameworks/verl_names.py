@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 
-from trainer_hooks import install, recorder, records
+from trainer_hooks import install, recorder, records, save_first
 from trainer_hooks.frameworks import rollout, training
 from trainer_hooks.frameworks.wrapping import Call, Wrap, apply_to
 
@@ -96,7 +96,7 @@ def after_weights(call: Call) -> None:
 def into_workers(call: Call) -> None:
     """Ask for the hooks in the job's workers too, where the driver has them and Ray's nodes may not.
 
-    Only two variables: where laststep is installed there, verl's plugin entry point does the rest; where it is not,
+    Only variables of ours: where laststep is installed there, verl's plugin entry point does the rest; where it is not,
     nothing happens. What the job says of these variables itself stands.
     """
     if not install.wanted():
@@ -106,6 +106,8 @@ def into_workers(call: Call) -> None:
     wanted = {records.ENABLE_VARIABLE: "1"}
     if records.DIRECTORY_VARIABLE in os.environ:
         wanted[records.DIRECTORY_VARIABLE] = os.environ[records.DIRECTORY_VARIABLE]
+    if save_first.wanted():
+        wanted[records.SAVE_FIRST_VARIABLE] = "1"
     # Ray refuses to start a submitted job whose submission and whose driver both set a variable.
     submitted = submitted_variables()
     added = {name: value for name, value in wanted.items() if name not in variables and name not in submitted}

@@ -1,0 +1,1 @@
+"""TRL's GRPOTrainer on a CPU, seen through the same hooks: `train.py`."""
