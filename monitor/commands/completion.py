@@ -72,7 +72,7 @@ def calls_of(top: argparse.ArgumentParser) -> Iterator[Call]:
         fixed = tuple(str(choice) for action in positionals for choice in action.choices or () if choice != "runs")
         metavars = {str(action.metavar or action.dest) for action in positionals}
         takes = "choices" if fixed else "runs" if "RUN" in metavars else "files" if metavars else ""
-        yield Call(name, summaries[name], options_of(parser), takes, fixed)
+        yield Call(name, unquoted(summaries[name]), options_of(parser), takes, fixed)
 
 
 def options_of(parser: argparse.ArgumentParser) -> tuple[tuple[str, str], ...]:
@@ -81,8 +81,13 @@ def options_of(parser: argparse.ArgumentParser) -> tuple[tuple[str, str], ...]:
     for action in parser._actions:
         longs = [option for option in action.option_strings if option.startswith("--")]
         text = "" if action.help in (None, argparse.SUPPRESS) else str(action.help)
-        found += [(option, text.replace("'", "’").replace("%%", "%").replace("\n", " ")) for option in longs]
+        found += [(option, unquoted(text)) for option in longs]
     return tuple(found)
+
+
+def unquoted(text: str) -> str:
+    """A help text that can stand between a shell's single quotes."""
+    return text.replace("'", "’").replace("%%", "%").replace("\n", " ")
 
 
 def words_of(call: Call) -> str:

@@ -93,13 +93,15 @@ def is_loopback(host: str) -> bool:
 
 def check_free(host: str, port: int) -> None:
     """Raises `CantServe` where nothing can listen there."""
+    if not 0 < port < 65536:
+        raise CantServe(f"can't listen on port {port}: ports are 1 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind(address)
-    except (OSError, OverflowError) as error:
-        raise CantServe(f"can't listen on {host} port {port}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise CantServe(f"can't listen on {host} port {port}: {error.strerror}") from error
 
 
 def _known(prefix: str) -> str:
