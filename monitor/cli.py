@@ -73,6 +73,8 @@ def main(words: Sequence[str] | None = None) -> int:
     wanted = next((word for word in words if word in CALLS), None)
     arguments = parser_for([wanted] if wanted else []).parse_args(words)
     module = importlib.import_module(f"monitor.commands.{arguments.call or 'dashboard'}")
+    if arguments.call == "completion":
+        arguments.whole_parser = parser_for(list(CALLS))
     if arguments.set_values:
         # By the environment, so that a watch which this call starts has it too.
         os.environ[SET_VARIABLE] = "\n".join(arguments.set_values)

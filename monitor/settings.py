@@ -11,6 +11,7 @@ import difflib
 import math
 import os
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -114,7 +115,9 @@ def load_with_origins(user_path: Path | None = None) -> tuple[Settings, dict[str
     path = user_path or user_config_path()
     merged: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
-    layers = [("default", load_yaml(shipped), lambda key: str(shipped))]
+    layers: list[tuple[str, dict[str, Any], Callable[[str], str]]] = [
+        ("default", load_yaml(shipped), lambda key: str(shipped))
+    ]
     if path.exists():
         own = load_yaml(path)
         text = path.read_text(encoding="utf-8")

@@ -46,9 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         with contextlib.suppress(LaststepError):
             print("\n".join(run_names()))
         return 0
-    from monitor.cli import CALLS, parser_for
-
-    top = parser_for(list(CALLS))
+    top = arguments.whole_parser
     calls = [*calls_of(top)]
     shown = {"bash": bash, "zsh": zsh, "fish": fish}[arguments.shell]
     print("\n".join(shown(calls, options_of(top))))
