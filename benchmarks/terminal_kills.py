@@ -1,4 +1,4 @@
-"""Kills at random moments: dashboards by kill -9, SIGHUP, SIGTERM and closed terminals, the watch by kill -9 and restart.
+"""Kills at random moments: dashboards by kill -9, SIGHUP, SIGTERM and closed terminals; the watch by kill -9.
 
     python -m benchmarks.terminal_kills [--kills 200] [--seed 1]
 

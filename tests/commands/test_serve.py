@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -104,19 +103,20 @@ def test_the_page_comes_from_here_alone_and_works_through_a_forwarded_port(serve
     assert 'data-session-websocket-url="ws://localhost:9999/ws"' in page
 
 
-async def screen_of(served: Served, wanted: bytes, keys: str = "") -> bytes:
+async def screen_of(served: Served, wanted: bytes) -> bytes:
     """What the dashboard draws through its websocket until `wanted` stands in it."""
     received = b""
-    async with aiohttp.ClientSession(headers={"Cookie": served.cookie(), "Origin": served.base}) as session:
-        async with session.ws_connect(f"{served.base}/ws?width=120&height=40") as socket_:
-            for key in keys:
-                await socket_.send_str(json.dumps(["stdin", key]))
-            deadline = time.monotonic() + 60
-            while wanted not in received:
-                assert time.monotonic() < deadline, received[-2000:]
-                message = await socket_.receive(timeout=60)
-                assert message.type is aiohttp.WSMsgType.BINARY, message
-                received += message.data
+    headers = {"Cookie": served.cookie(), "Origin": served.base}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.ws_connect(f"{served.base}/ws?width=120&height=40") as socket_,
+    ):
+        deadline = time.monotonic() + 60
+        while wanted not in received:
+            assert time.monotonic() < deadline, received[-2000:]
+            message = await socket_.receive(timeout=60)
+            assert message.type is aiohttp.WSMsgType.BINARY, message
+            received += message.data
     return received
 
 
@@ -139,13 +139,15 @@ async def test_actions_are_there_only_where_they_were_allowed(tmp_path: Path) ->
 
 
 async def test_a_killed_server_takes_its_tabs_along(served: Served) -> None:
-    async with aiohttp.ClientSession(headers={"Cookie": served.cookie()}) as session:
-        async with session.ws_connect(f"{served.base}/ws") as socket_:
-            await socket_.receive(timeout=60)
-            tabs = served.tabs()
-            assert tabs
-            served.process.send_signal(signal.SIGKILL)
-            served.process.wait()
+    async with (
+        aiohttp.ClientSession(headers={"Cookie": served.cookie()}) as session,
+        session.ws_connect(f"{served.base}/ws") as socket_,
+    ):
+        await socket_.receive(timeout=60)
+        tabs = served.tabs()
+        assert tabs
+        served.process.send_signal(signal.SIGKILL)
+        served.process.wait()
     _, left = psutil.wait_procs(tabs, timeout=30)
     assert left == []
 
