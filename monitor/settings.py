@@ -1,7 +1,7 @@
 """The settings of `configs/monitor.yaml`, overlaid by the user's own file, the environment and `--set`.
 
-Covers: where the YAML files are, safe loading, which layer each value comes from, and building a frozen dataclass from a
-mapping with unknown keys refused by name. Does not cover what a setting means: that stands beside each default in the
+Covers: where the YAML files are, safe loading, which layer each value comes from, and building a frozen dataclass from
+a mapping with unknown keys refused by name. Does not cover what a setting means: that stands beside each default in the
 YAML.
 """
 

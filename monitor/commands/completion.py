@@ -140,7 +140,7 @@ def zsh(calls: list[Call], top: tuple[tuple[str, str], ...]) -> Iterator[str]:
             yield '    words_here+=(${(f)"$(laststep completion runs 2>/dev/null)"})'
         yield "    ;;" if call.takes != "files" else "    _files;;"
     yield "  esac"
-    yield "  _describe -o laststep words_here"
+    yield "  _describe laststep words_here"
     yield "}"
     yield 'if [ "$funcstack[1]" = _laststep ]; then _laststep "$@"; else compdef _laststep laststep; fi'
 
