@@ -25,9 +25,15 @@ CALLS = {
     "audit": "past experiments from logs, scripts, dumps and git history: which scores are true",
     "rerun": "fill a missing final score from a checkpoint: plan, preflight, launch",
     "demo": "the built-in GRPO run, live, with hangs to order",
+    "serve": "the dashboard in a browser, behind a token",
+    "config": "every setting, its value and where it comes from",
+    "completion": "completion for bash, zsh or fish",
     "doctor": "what can be seen from here, what can't, and what would change that",
 }
 """The calls, each a module of `monitor.commands` with `add_arguments(parser)` and `run(arguments) -> int`."""
+
+SET_VARIABLE = "LASTSTEP_SET"
+"""Carries the values of `--set`, one a line; read by `monitor.settings`."""
 
 EXIT_CODES = """exit codes: 0 fine, 1 internal error, 2 usage, 3 nothing to attach to, 10 stall, 11 hang,
 12 scores that don't stand, 13 refused by preflight, 129/130/143 signals"""
@@ -48,6 +54,14 @@ def parser_for(names: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--run", dest="known_run", metavar="RUN", help="dashboard of this run, live or in the ledger (name or prefix)"
     )
+    parser.add_argument(
+        "--set",
+        dest="set_values",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting for this call (`laststep config` lists them); may be repeated",
+    )
     calls = parser.add_subparsers(dest="call", metavar="CALL")
     for name, summary in CALLS.items():
         call = calls.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
@@ -62,6 +76,11 @@ def main(words: Sequence[str] | None = None) -> int:
     wanted = next((word for word in words if word in CALLS), None)
     arguments = parser_for([wanted] if wanted else []).parse_args(words)
     module = importlib.import_module(f"monitor.commands.{arguments.call or 'dashboard'}")
+    if arguments.call == "completion":
+        arguments.whole_parser = parser_for(list(CALLS))
+    if arguments.set_values:
+        # By the environment, so that a watch which this call starts has it too.
+        os.environ[SET_VARIABLE] = "\n".join(arguments.set_values)
     try:
         return int(module.run(arguments))
     except LaststepError as error:

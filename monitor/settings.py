@@ -1,15 +1,18 @@
-"""The settings of `configs/monitor.yaml`, overlaid by `$XDG_CONFIG_HOME/laststep/monitor.yaml`.
+"""The settings of `configs/monitor.yaml`, overlaid by the user's own file, the environment and `--set`.
 
-Covers: where the YAML files are, safe loading, and building a frozen dataclass from a mapping with unknown keys refused
-by name. Does not cover what a setting means: that stands beside each default in the YAML.
+Covers: where the YAML files are, safe loading, which layer each value comes from, and building a frozen dataclass from
+a mapping with unknown keys refused by name. Does not cover what a setting means: that stands beside each default in the
+YAML.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import os
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,27 +100,97 @@ class Settings:
     hash_limit_bytes: int
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a setting's value comes from."""
+
+    source: str
+    """`default`, `file`, `environment` or `flag`: each goes over the ones before it."""
+    where: str
+    """The file and line, the variable, or the flag."""
+
+
 def load(user_path: Path | None = None) -> Settings:
-    """The defaults with the user's values over them. Raises `BadConfig`, `UnknownKey`."""
-    merged = load_yaml(config_directory() / "monitor.yaml")
+    """The settings in force. Raises `BadConfig`, `UnknownKey`."""
+    return load_with_origins(user_path)[0]
+
+
+def load_with_origins(user_path: Path | None = None) -> tuple[Settings, dict[str, Origin]]:
+    """The settings in force, and where each comes from. Raises `BadConfig`, `UnknownKey`."""
+    shipped = config_directory() / "monitor.yaml"
     path = user_path or user_config_path()
+    merged: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+    layers: list[tuple[str, dict[str, Any], Callable[[str], str]]] = [
+        ("default", load_yaml(shipped), lambda key: str(shipped))
+    ]
     if path.exists():
         own = load_yaml(path)
-        build_check(own, path)
-        merged.update(own)
+        text = path.read_text(encoding="utf-8")
+        layers.append(("file", own, lambda key: f"{path}, line {line_of(key, text)}"))
+    layers.append(("environment", _of_environment(), variable_of))
+    layers.append(("flag", _of_flags(), lambda key: "--set"))
+    for source, values, where in layers:
+        for key, value in values.items():
+            _check(key, value, where(key))
+            merged[key], origins[key] = value, Origin(source, where(key))
     settings = build(Settings, merged, str(path))
     if settings.theme not in THEME_NAMES:
-        raise BadConfig(f"{path}: there is no theme `{settings.theme}`", "themes: " + ", ".join(THEME_NAMES))
-    return settings
+        raise BadConfig(
+            f"{origins['theme'].where}: there is no theme `{settings.theme}`", "themes: " + ", ".join(THEME_NAMES)
+        )
+    return settings, origins
 
 
-def build_check(own: dict[str, Any], path: Path) -> None:
-    """Refuse unknown keys of the user's file by the file's own name and line."""
-    known = {field.name for field in dataclasses.fields(Settings)}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for key in own:
-        if key not in known:
-            line = next((number for number, text in enumerate(lines, 1) if text.lstrip().startswith(f"{key}")), 0)
-            near = difflib.get_close_matches(str(key), sorted(known), n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "known keys: " + ", ".join(sorted(known))
-            raise UnknownKey(f"{path}, line {line}: unknown key `{key}`", hint)
+def variable_of(key: str) -> str:
+    """The environment variable that sets `key`."""
+    return f"LASTSTEP_{key.upper()}"
+
+
+def line_of(key: Any, text: str) -> int:
+    """The line of a YAML text that gives `key` its value, 0 where none is found."""
+    lines = text.splitlines()
+    wanted = (f"{key}:", f"{key} :", f'"{key}"', f"'{key}'")
+    return next((number for number, line in enumerate(lines, 1) if line.lstrip(" {,").startswith(wanted)), 0)
+
+
+def _keys() -> list[str]:
+    return [field.name for field in dataclasses.fields(Settings)]
+
+
+def _of_environment() -> dict[str, Any]:
+    return {key: _value(os.environ[variable_of(key)]) for key in _keys() if os.environ.get(variable_of(key))}
+
+
+def _of_flags() -> dict[str, Any]:
+    values = {}
+    for pair in filter(None, os.environ.get("LASTSTEP_SET", "").split("\n")):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BadConfig(f"--set {pair}: no value", "write it as KEY=VALUE, as in --set tick_seconds=2")
+        values[key.strip()] = _value(value)
+    return values
+
+
+def _value(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _check(key: Any, value: Any, where: str) -> None:
+    """Refuse an unknown key or a value of the wrong kind by the place where it stands."""
+    known = typing.get_type_hints(Settings)
+    if key not in known:
+        near = difflib.get_close_matches(str(key), sorted(known), n=1)
+        hint = f"did you mean `{near[0]}`?" if near else "known keys: " + ", ".join(sorted(known))
+        raise UnknownKey(f"{where}: unknown key `{key}`", hint)
+    whole = known[key] is int
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+        raise BadConfig(f"{where}: `{key}` must be a {'whole ' if whole else ''}number, not `{value}`")
+    if value < 0 or (value == 0 and not whole):
+        raise BadConfig(f"{where}: `{key}` must be {'0 or more' if whole else 'more than 0'}, not {value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 
@@ -31,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Open the dashboard on the newest live run; the watch is a process of its own and stays."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise NoTerminal("stdin or stdout is no terminal, so there is no dashboard")
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise NoTerminal(
+            f"this terminal (TERM={os.environ.get('TERM', '')}) can't be drawn on, so there is no dashboard"
+        )
     if arguments.theme is not None and arguments.theme not in THEME_NAMES:
         raise NoTheme(f"there is no theme `{arguments.theme}`")
     if arguments.known_run:

@@ -204,11 +204,12 @@ class Database:
         return connection
 
     def _newer(self, connection: sqlite3.Connection) -> None:
-        if not self.read_only:
-            self._notice(
-                f"the ledger {self.path} was written by a newer laststep (schema {schema.version(connection)}, "
-                f"this one knows {schema.SCHEMA}): it is only read"
-            )
+        sentence = (
+            f"the ledger {self.path} was written by a newer laststep (schema {schema.version(connection)}, "
+            f"this one knows {schema.SCHEMA}): it is only read"
+        )
+        if sentence not in self.notices:
+            self._notice(sentence)
         self.read_only = True
         connection.execute("PRAGMA query_only = 1")
 
