@@ -23,10 +23,11 @@ from monitor.inspection.responder import ResponderAnswer
 from monitor.inspection.threads import ThreadReading
 from monitor.model.errors import LaststepError
 from monitor.model.reading import Unknown
-from monitor.model.snapshot import ProcessState, RayActor, RayCall, RunPosition, Snapshot
-from monitor.sources import proc
+from monitor.model.snapshot import BlockedCall, ProcessState, RayActor, RayCall, RayNodeTotals, RunPosition, Snapshot
+from monitor.sources import blocked_calls, proc
 from monitor.sources.processes import process_states
 from monitor.sources.ray_discovery import RayCluster
+from monitor.sources.ray_records import RayNode
 from monitor.sources.run_locator import RunLocation
 from monitor.sources.run_processes import HELPERS, RunProcess
 
@@ -38,6 +39,8 @@ THREADS_SECONDS = 5.0
 RESPONDER_SECONDS = 1.0
 TASKS_SECONDS = 5.0
 GONE = frozenset({"X", "x"})
+PLACELESS = frozenset({"PENDING_NODE_ASSIGNMENT"})
+"""Calls that wait for resources: only then are the nodes' totals asked for."""
 
 
 class RayQuestions(Protocol):
@@ -47,6 +50,7 @@ class RayQuestions(Protocol):
 
     def calls(self) -> tuple[RayCall, ...]: ...
     def actors(self) -> tuple[RayActor, ...]: ...
+    def nodes(self) -> tuple[RayNode, ...]: ...
     def version(self) -> str: ...
 
 
@@ -59,6 +63,7 @@ class Readers:
     responder: Callable[..., ResponderAnswer] = responder.ask
     tasks: Callable[..., TaskReading] = asyncio_reader.read_tasks
     title: Callable[[int], str] = proc.title
+    blocked_calls: Callable[[Iterable[int]], dict[int, tuple[BlockedCall, ...]]] = blocked_calls.read
 
 
 def capture(
@@ -74,6 +79,8 @@ def capture(
     unknown: list[Unknown] = []
     calls = _asked(api.calls, "calls", unknown)
     actors = _asked(api.actors, "actors", unknown)
+    pending = any(call.state in PLACELESS for call in calls or ())
+    nodes = _asked(api.nodes, "nodes", unknown) if pending else ()
     unknown.extend(Unknown(name, began, because) for name, because in sorted(api.notes.items()) if because)
     states = [
         _without_helpers(state, read.title)
@@ -82,6 +89,8 @@ def capture(
     ]
     with ThreadPoolExecutor(READERS, "laststep-capture") as pool:
         processes = tuple(pool.map(lambda state: _look_inside(state, location.config.hooks_dir, read, unknown), states))
+    blocked = read.blocked_calls(process.pid for process in processes)
+    processes = tuple(replace(process, blocked_calls=blocked.get(process.pid, ())) for process in processes)
     return Snapshot(
         taken_at=began,
         host=socket.gethostname(),
@@ -90,6 +99,7 @@ def capture(
         processes=processes,
         calls=tuple(call for call in calls or () if call.job_id in ("", location.job_id)),
         actors=tuple(actor for actor in actors or () if actor.job_id in ("", location.job_id)),
+        nodes=tuple(RayNodeTotals(node.node_id, node.resources) for node in nodes or () if node.alive),
         unknown=tuple(unknown),
         unseen=location.unseen,
         versions=_versions(api),
