@@ -43,9 +43,7 @@ def read(pids: Iterable[int]) -> dict[int, tuple[BlockedCall, ...]]:
         return {}
     ends = _Ends(ours)
     return {
-        pid: tuple(
-            BlockedCall(thread, call, target, ends.holders(pid, call, target)) for thread, call, target in calls
-        )
+        pid: tuple(BlockedCall(thread, call, target, ends.holders(pid, call, target)) for thread, call, target in calls)
         for pid, calls in found.items()
     }
 
