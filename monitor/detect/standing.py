@@ -45,6 +45,11 @@ class Standing:
         )
 
 
+def is_main(process: ProcessState, thread: ThreadState) -> bool:
+    """The main thread; it has no name where the process never imported `threading`."""
+    return thread.name == MAIN or thread.thread_id == process.pid
+
+
 def standing_threads(case: Case) -> tuple[Standing, ...]:
     """All of them, children of a process after the process itself."""
     reached = case.reached(INDIRECT)
@@ -57,10 +62,10 @@ def standing_threads(case: Case) -> tuple[Standing, ...]:
     ]
     for pid, process in scene.processes.items():
         whole = pid in trainers or pid in children
-        main = next((thread for thread in process.threads if thread.name == MAIN), None)
+        main = next((thread for thread in process.threads if is_main(process, thread)), None)
         locked = whole and main is not None and thread_wait(main).doing is Doing.LOCK
         for thread in process.threads:
-            wanted = thread_key(pid, thread) in reached or locked or (whole and thread.name == MAIN)
+            wanted = thread_key(pid, thread) in reached or locked or (whole and is_main(process, thread))
             standing = _standing(case, process, thread) if wanted else None
             if standing is not None:
                 found.append(standing)

@@ -1,7 +1,7 @@
-"""`collective-desync` and `rank-missing`: ranks that stand in a collective which the others never enter, or another one.
+"""`collective-desync` and `rank-missing`: ranks that stand in a collective which others never enter, or another one.
 
-Decisive: two processes or more that stand in a function of torch.distributed in both samples without CPU. Desync: all of
-them stand in collectives, at different functions or lines of the run. Missing: all but some do, and one that stands
+Decisive: processes that stand in a function of torch.distributed in both samples without CPU. Desync: two or more
+stand in collectives, at different functions or lines of the run. Missing: all but some do, and one that stands
 elsewhere was read. Groups of ranks are not known from stacks, so several groups that overlap are told only where two
 ranks are all there are; GPUs may work unseen. Therefore a suspicion, unless the missing rank is proved stuck itself.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from monitor.detect.case import Case
 from monitor.detect.frames import innermost_users, place
 from monitor.detect.graph import NodeKind
-from monitor.detect.standing import MAIN, Standing, standing_threads, suspicion
+from monitor.detect.standing import Standing, is_main, standing_threads, suspicion
 from monitor.detect.wait_graph import thread_key
 from monitor.model.finding import Finding
 from monitor.model.snapshot import Frame
@@ -48,7 +48,7 @@ def function_of(item: Standing, names: frozenset[str] = COLLECTIVES) -> str | No
 
 def find(case: Case) -> tuple[Finding, ...]:
     """At most one: the odd rank."""
-    ranks = [item for item in standing_threads(case) if item.thread.name == MAIN]
+    ranks = [item for item in standing_threads(case) if is_main(item.process, item.thread)]
     inside = [item for item in ranks if function_of(item) and not item.busy]
     if not inside:
         return ()

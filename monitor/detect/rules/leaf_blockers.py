@@ -19,6 +19,7 @@ from monitor.model.finding import Finding
 from monitor.model.snapshot import BlockedCall
 
 MOST_HOLDERS = 3
+WAITS = frozenset({"sleep", "read", "write", "lock", "poll"})
 
 
 @dataclass(frozen=True)

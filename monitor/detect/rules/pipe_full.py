@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from monitor.detect.case import Case
 from monitor.detect.frames import innermost_users, place
-from monitor.detect.standing import MAIN, Standing, standing_threads, suspicion
+from monitor.detect.standing import Standing, is_main, standing_threads, suspicion
 from monitor.model.fact import Evidence
 from monitor.model.finding import Finding
 from monitor.model.snapshot import BlockedCall, ProcessState
@@ -40,7 +40,9 @@ def _judge(case: Case, child: ProcessState, call: BlockedCall) -> Finding | None
     parent = parents[0]
     if any(not reader.threads or any(_may_read(thread.kernel_wait) for thread in reader.threads) for reader in parents):
         return None
-    item = next((item for item in standing_threads(case) if item.process is parent and item.thread.name == MAIN), None)
+    item = next(
+        (item for item in standing_threads(case) if item.process is parent and is_main(item.process, item.thread)), None
+    )
     if item is None:
         return None
     label, parent_label = case.scene.label(child.pid), case.scene.label(parent.pid)
