@@ -35,6 +35,11 @@ FAULTS = (
     Fault("dataloader_dead", ("dataloader-dead",)),
     Fault("replay_starved", ("replay-starved",)),
 )
+COLLECTIVES = (
+    Fault("rank_missing", ("rank-missing",)),
+    Fault("collective_desync", ("collective-desync",)),
+)
+"""Two gloo ranks; they need torch."""
 HEALTHY = (
     "healthy_compile",
     "healthy_timed_event",

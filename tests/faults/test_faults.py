@@ -6,12 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.faults import FAULTS, HEALTHY
+from tests.faults.faults import COLLECTIVES, FAULTS, HEALTHY, Fault
 from tests.faults.harness import watched
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.script)
-def test_a_fault_is_named_with_class_process_and_line(fault, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_fault_is_named_with_class_process_and_line(fault: Fault, tmp_path: Path) -> None:
+    _check(fault, tmp_path)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("fault", COLLECTIVES, ids=lambda fault: fault.script)
+def test_the_odd_rank_of_a_collective_is_named(fault: Fault, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    _check(fault, tmp_path)
+
+
+def _check(fault: Fault, tmp_path: Path) -> None:
     outcome = watched(fault.script, 1, tmp_path)
     assert outcome.top is not None, outcome.verdict
     assert outcome.top.hang_class in fault.classes, outcome.verdict
