@@ -53,7 +53,13 @@ def find(case: Case) -> tuple[Finding, ...]:
     if not inside:
         return ()
     commands = {item.process.command for item in inside}
-    outside = [item for item in ranks if not function_of(item) and item.process.command in commands]
+    pids = {item.process.pid for item in inside}
+    outside = [
+        item
+        for item in ranks
+        # Whoever started the ranks has their command too, and is none of them.
+        if not function_of(item) and item.process.command in commands and not pids & set(item.process.children)
+    ]
     if outside:
         return (_missing(case, outside[0], inside),)
     places = {(function_of(item), item.frame) for item in inside}

@@ -1,4 +1,4 @@
-"""Two ranks call collectives in different order."""
+"""One of three ranks calls collectives in different order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_rank(rank: int) -> None:
     import torch
     import torch.distributed as dist
 
-    dist.init_process_group("gloo", f"file://{sys.argv[1]}.store", world_size=2, rank=rank)
+    dist.init_process_group("gloo", f"file://{sys.argv[1]}.store", world_size=3, rank=rank)
     values = torch.ones(1)
     dist.barrier()
     if rank == 1:
@@ -35,7 +35,7 @@ def main() -> None:
     rank = os.environ.get("FAULT_RANK")
     if rank is not None:
         return run_rank(int(rank))
-    children = [subprocess.Popen(sys.orig_argv, env={**os.environ, "FAULT_RANK": str(number)}) for number in range(2)]
+    children = [subprocess.Popen(sys.orig_argv, env={**os.environ, "FAULT_RANK": str(number)}) for number in range(3)]
     for child in children:
         child.wait()
 
