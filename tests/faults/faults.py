@@ -39,7 +39,7 @@ COLLECTIVES = (
     Fault("rank_missing", ("rank-missing",)),
     Fault("collective_desync", ("collective-desync",)),
 )
-"""Two gloo ranks; they need torch."""
+"""Gloo ranks; they need torch."""
 HEALTHY = (
     "healthy_compile",
     "healthy_timed_event",
