@@ -12,7 +12,23 @@ from collections.abc import Callable, Sequence
 
 from monitor.detect.case import Case
 from monitor.detect.leaves import healthy_reasons, unknown_reasons
-from monitor.detect.rules import actor_dead, control_queue, loop_blocked, lost_wakeup, self_get, stopped, unanswered
+from monitor.detect.rules import (
+    actor_cycle,
+    actor_dead,
+    collectives,
+    control_queue,
+    debugger,
+    leaf_blockers,
+    loop_blocked,
+    lost_wakeup,
+    own_loop_result,
+    pipe_full,
+    resources,
+    self_get,
+    stopped,
+    thread_knot,
+    unanswered,
+)
 from monitor.model.finding import Finding, Verdict, VerdictWord
 from monitor.model.snapshot import Snapshot
 
@@ -22,12 +38,21 @@ LEAST_GAP_SECONDS = 1.0
 RULES: tuple[Callable[[Case], tuple[Finding, ...]], ...] = (
     stopped.find,
     actor_dead.find,
+    debugger.find,
     self_get.find,
+    own_loop_result.find,
+    actor_cycle.find,
+    pipe_full.find,
+    resources.find,
+    collectives.find,
     loop_blocked.find,
     control_queue.find,
     lost_wakeup.find,
+    thread_knot.find,
+    leaf_blockers.find,
 )
-"""In order of precedence: the first rule that proves something names the cause, later ones would name its symptoms."""
+"""In order of precedence: the first rule that proves something names the cause, later ones would name its symptoms.
+Findings without proof are kept as suspicions, of the first rule that has one."""
 
 
 def judge(snapshots: Sequence[Snapshot]) -> Verdict:
@@ -41,17 +66,21 @@ def judge(snapshots: Sequence[Snapshot]) -> Verdict:
     if earlier is None:
         return Verdict(VerdictWord.UNKNOWN, reasons=("one sample of this stretch: a proof needs two",))
     case = Case(earlier, later)
+    suspicions: tuple[Finding, ...] = ()
     for rule in RULES:
         findings = rule(case)
-        if findings:
-            return Verdict(VerdictWord.HANG, findings)
+        proved = tuple(finding for finding in findings if finding.proved)
+        if proved:
+            return Verdict(VerdictWord.HANG, proved)
+        suspicions = suspicions or findings
     healthy = healthy_reasons(case)
     if healthy:
-        return Verdict(VerdictWord.HEALTHY, reasons=healthy)
-    suspected = unanswered.find(case)
-    if suspected:
-        return Verdict(VerdictWord.STALL, suspected, unknown_reasons(case))
-    return Verdict(VerdictWord.UNKNOWN, reasons=unknown_reasons(case))
+        return Verdict(VerdictWord.HEALTHY, reasons=healthy, suspicions=suspicions)
+    reasons = (*(finding.sentence for finding in suspicions), *unknown_reasons(case))
+    word, beyond_limit = VerdictWord.UNKNOWN, unanswered.find(case)
+    if beyond_limit:
+        word = VerdictWord.STALL
+    return Verdict(word, beyond_limit, reasons, suspicions)
 
 
 def _earlier(snapshots: Sequence[Snapshot]) -> Snapshot | None:

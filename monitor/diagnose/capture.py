@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -23,10 +23,11 @@ from monitor.inspection.responder import ResponderAnswer
 from monitor.inspection.threads import ThreadReading
 from monitor.model.errors import LaststepError
 from monitor.model.reading import Unknown
-from monitor.model.snapshot import ProcessState, RayActor, RayCall, RunPosition, Snapshot
-from monitor.sources import proc
+from monitor.model.snapshot import BlockedCall, ProcessState, RayActor, RayCall, RayNodeTotals, RunPosition, Snapshot
+from monitor.sources import blocked_calls, proc
 from monitor.sources.processes import process_states
 from monitor.sources.ray_discovery import RayCluster
+from monitor.sources.ray_records import RayNode
 from monitor.sources.run_locator import RunLocation
 from monitor.sources.run_processes import HELPERS, RunProcess
 
@@ -39,6 +40,8 @@ RESPONDER_SECONDS = 1.0
 TASKS_SECONDS = 5.0
 GONE = frozenset({"X", "x"})
 NO_ANSWER = ResponderAnswer(because="it was not asked")
+PLACELESS = frozenset({"PENDING_NODE_ASSIGNMENT"})
+"""Calls that wait for resources: only then are the nodes' totals asked for."""
 
 
 class RayQuestions(Protocol):
@@ -48,6 +51,7 @@ class RayQuestions(Protocol):
 
     def calls(self) -> tuple[RayCall, ...]: ...
     def actors(self) -> tuple[RayActor, ...]: ...
+    def nodes(self) -> tuple[RayNode, ...]: ...
     def version(self) -> str: ...
 
 
@@ -60,6 +64,7 @@ class Readers:
     responder: Callable[..., ResponderAnswer] = responder.ask
     tasks: Callable[..., TaskReading] = asyncio_reader.read_tasks
     title: Callable[[int], str] = proc.title
+    blocked_calls: Callable[[Iterable[int]], dict[int, tuple[BlockedCall, ...]]] = blocked_calls.read
 
 
 def capture(
@@ -75,6 +80,8 @@ def capture(
     unknown: list[Unknown] = []
     calls = _asked(api.calls, "calls", unknown)
     actors = _asked(api.actors, "actors", unknown)
+    pending = any(call.state in PLACELESS for call in calls or ())
+    nodes = _asked(api.nodes, "nodes", unknown) if pending else ()
     unknown.extend(Unknown(name, began, because) for name, because in sorted(api.notes.items()) if because)
     with ThreadPoolExecutor(READERS, "laststep-capture") as pool:
         answers = dict(pool.map(lambda process: _answer(process, location.config.hooks_dir, read), location.processes))
@@ -86,6 +93,8 @@ def capture(
         ]
         looks = pool.map(lambda state: _look_inside(state, answers.get(state.pid, NO_ANSWER), read, unknown), states)
         processes = tuple(looks)
+    blocked = read.blocked_calls(process.pid for process in processes)
+    processes = tuple(replace(process, blocked_calls=blocked.get(process.pid, ())) for process in processes)
     return Snapshot(
         taken_at=began,
         host=socket.gethostname(),
@@ -94,6 +103,7 @@ def capture(
         processes=processes,
         calls=tuple(call for call in calls or () if call.job_id in ("", location.job_id)),
         actors=tuple(actor for actor in actors or () if actor.job_id in ("", location.job_id)),
+        nodes=tuple(RayNodeTotals(node.node_id, node.resources) for node in nodes or () if node.alive),
         unknown=tuple(unknown),
         unseen=location.unseen,
         versions=_versions(api),

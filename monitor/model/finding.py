@@ -68,3 +68,5 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     reasons: tuple[str, ...] = ()
     """Why: for stall and unknown what is known, what is missing, and what would show it."""
+    suspicions: tuple[Finding, ...] = ()
+    """Without proof: what the run's chain of waits ends at and does not move, though it may by itself."""

@@ -53,6 +53,19 @@ class ThreadState:
 
 
 @dataclass(frozen=True)
+class BlockedCall:
+    """A system call on a descriptor that a thread stands in, and who is at the other end."""
+
+    thread_id: int
+    call: str
+    """`read`, `write`, `open` or `file-lock`."""
+    target: str = ""
+    """`pipe:[4711]`, `tcp 127.0.0.1:8000` (the peer), or a path; empty where not known."""
+    held_by: tuple[int, ...] = ()
+    """Pids at the other end of the pipe or socket, or that hold the lock, as far as they can be seen."""
+
+
+@dataclass(frozen=True)
 class AsyncioTask:
     """A pending asyncio task."""
 
@@ -135,6 +148,8 @@ class ProcessState:
     """Concurrency slots of the actor in this process, where the hook knows them."""
     gpu_open: bool = False
     """It has a GPU's device file open: a wait in C code may be one for the GPU, whose work is not seen from here."""
+    blocked_calls: tuple[BlockedCall, ...] = ()
+    """System calls on descriptors that its threads stand in; empty where the kernel does not tell."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +185,16 @@ class RayActor:
     node_id: str | None = None
     job_id: str = ""
     death_cause: str = ""
+    required_resources: dict[str, float] = field(default_factory=dict)
+    """What it holds for its whole life."""
+
+
+@dataclass(frozen=True)
+class RayNodeTotals:
+    """A living node and the resources it has in all (State API record)."""
+
+    node_id: str
+    totals: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -205,6 +230,8 @@ class Snapshot:
     processes: tuple[ProcessState, ...] = ()
     calls: tuple[RayCall, ...] = ()
     actors: tuple[RayActor, ...] = ()
+    nodes: tuple[RayNodeTotals, ...] = ()
+    """Living nodes of the cluster; empty where not known."""
     unknown: tuple[Unknown, ...] = ()
     """What could not be read, each with the reason and the cure."""
     unseen: tuple[str, ...] = ()

@@ -97,6 +97,7 @@ def actor(row: dict[str, Any]) -> RayActor:
         node_id=row.get("node_id") or None,
         job_id=_text(row.get("job_id")),
         death_cause=_death(row.get("death_cause")),
+        required_resources=_numbers(row.get("required_resources")),
     )
 
 

@@ -1,0 +1,123 @@
+"""`infeasible-resources` and `cpu-starvation`: the run waits for a call that Ray can't place.
+
+Decisive: PENDING_NODE_ASSIGNMENT in both samples and a chain from the trainer to that call (or to a call of the actor
+that it creates). Infeasible: it asks for more of a resource than any living node has in all. Starved: every node that
+could hold it has that resource held by living actors of the run, for their whole lives, and nothing of the run works.
+A cluster that adds nodes can still cure the first; the sentence says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitor.detect.case import Case
+from monitor.detect.graph import Edge
+from monitor.detect.wait_graph import call_key
+from monitor.model.fact import Evidence
+from monitor.model.finding import Culprit, Finding
+from monitor.model.snapshot import RayActor, RayCall
+
+PENDING = "PENDING_NODE_ASSIGNMENT"
+PLACED = ("bundle", "_group_")
+"""Resources of a placement group: they exist once it is placed."""
+
+
+def find(case: Case) -> tuple[Finding, ...]:
+    """At most one a class: the first pending call that the trainer waits for."""
+    if not case.scene.later.nodes:
+        return ()
+    for call in case.scene.later.calls:
+        if call.state == PENDING and case.scene.call_held(call) and not _placed(call):
+            edges = _chain(case, call)
+            if edges is not None:
+                finding = _infeasible(case, call, edges) or _starved(case, call, edges)
+                if finding is not None:
+                    return (finding,)
+    return ()
+
+
+def _placed(call: RayCall) -> bool:
+    return any(mark in name for name in call.required_resources for mark in PLACED)
+
+
+def _chain(case: Case, call: RayCall) -> tuple[Edge, ...] | None:
+    keys = {call_key(call.task_id)}
+    if call.kind == "ACTOR_CREATION_TASK" and call.actor_id:
+        keys |= {call_key(other.task_id) for other in case.scene.calls_of_actor.get(call.actor_id, ())}
+    return case.chain_edges(lambda node: node.key in keys)
+
+
+def _infeasible(case: Case, call: RayCall, edges: tuple[Edge, ...]) -> Finding | None:
+    nodes = case.scene.later.nodes
+    over = {
+        name: (needed, max((node.totals.get(name, 0.0) for node in nodes), default=0.0))
+        for name, needed in call.required_resources.items()
+        if all(node.totals.get(name, 0.0) < needed for node in nodes)
+    }
+    if not over:
+        return None
+    asks = ", ".join(f"{needed:g} {name} (the most a node has: {most:g})" for name, (needed, most) in over.items())
+    sentence = (
+        f"{call.name} can never be placed: it asks for {asks}, and no living node has that; only a new node would help."
+    )
+    said = case.evidence(f"Ray's State API: {len(nodes)} living nodes, required {call.required_resources}")
+    advice = "Ask for what a node has, or add a node that has it."
+    return _finding(case, "infeasible-resources", sentence, call, edges, (said,), advice)
+
+
+def _starved(case: Case, call: RayCall, edges: tuple[Edge, ...]) -> Finding | None:
+    holders = [actor for actor in case.scene.later.actors if actor.state == "ALIVE" and actor.required_resources]
+    held: list[tuple[RayActor, str]] = []
+    for node in case.scene.later.nodes:
+        own = [actor for actor in holders if actor.node_id == node.node_id]
+        short = [
+            name
+            for name, needed in call.required_resources.items()
+            if node.totals.get(name, 0.0) - _sum(own, name) < needed
+        ]
+        if not short:
+            return None
+        held += [(actor, short[0]) for actor in own if short[0] in actor.required_resources]
+    if not held or case.working():
+        return None
+    names = ", ".join(
+        f"{actor.name or actor.class_name} ({actor.required_resources[name]:g} {name})" for actor, name in held[:4]
+    )
+    sentence = (
+        f"{call.name} waits for {call.required_resources}, all of which living actors of this run hold: {names}. They "
+        "give it back only when they end, and the run waits for the call."
+    )
+    said = tuple(
+        case.evidence(
+            f"Ray's State API: actor {actor.name or actor.class_name} is ALIVE and holds {actor.required_resources}"
+        )
+        for actor, _ in held[:4]
+    )
+    advice = "Leave CPUs for the tasks that actors start: fewer `num_cpus` an actor, or `num_cpus=0` for such a task."
+    return _finding(case, "cpu-starvation", sentence, call, edges, said, advice)
+
+
+def _sum(actors: Iterable[RayActor], name: str) -> float:
+    return sum(actor.required_resources.get(name, 0.0) for actor in actors)
+
+
+def _finding(
+    case: Case,
+    hang_class: str,
+    sentence: str,
+    call: RayCall,
+    edges: tuple[Edge, ...],
+    said: tuple[Evidence, ...],
+    advice: str,
+) -> Finding:
+    process = case.scene.processes.get(case.scene.caller(call) or 0)
+    culprit = (
+        case.culprit(process, call.name)
+        if process
+        else Culprit(None, f"call {call.name}, not yet placed", None, call.name)
+    )
+    frame = case.waiter_frame(edges)
+    evidence = (case.call_evidence(call), *said)
+    if frame is not None:
+        evidence = (*evidence, case.evidence("the run waits for it there", frame))
+    return case.finding(hang_class, sentence, culprit, frame, case.links(edges), evidence, advice)

@@ -1,0 +1,118 @@
+"""Threads that the run waits for and that stood still in both samples, whatever they wait in: candidates for the cause.
+
+Pure. The trainer's own main threads, threads that chains of waits come to, and the main threads of child processes.
+Where a main thread waits on a lock, all threads of its process count: one of them has to free it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from monitor.detect.case import TRAINER_ROLES, Case
+from monitor.detect.frames import is_users
+from monitor.detect.graph import EdgeKind
+from monitor.detect.motions import WORKING_THREAD_CPUS
+from monitor.detect.thread_waits import Doing, ThreadWait, thread_wait
+from monitor.detect.wait_graph import thread_key
+from monitor.model.fact import Evidence
+from monitor.model.finding import Finding, WaitLink
+from monitor.model.snapshot import Frame, ProcessState, ThreadState
+
+INDIRECT = frozenset({EdgeKind.INSIDE, EdgeKind.MADE})
+NOT_LEAVES = frozenset({Doing.GET, Doing.WAIT_ANY, Doing.LOOP_IDLE, Doing.SERVICE})
+MAIN = "MainThread"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A thread that stood at the same functions in both samples."""
+
+    process: ProcessState
+    thread: ThreadState
+    wait: ThreadWait
+    busy: bool
+    """It used a CPU meanwhile, so its line may have moved inside the same function."""
+
+    @property
+    def frame(self) -> Frame | None:
+        """The innermost line of the run's code."""
+        return self.wait.users
+
+    def has(self, function: str, file: str) -> bool:
+        """A frame of this function (last part of its name) in this file is on the stack."""
+        return any(
+            frame.function.rpartition(".")[2] == function and frame.file.endswith(file) for frame in self.thread.frames
+        )
+
+
+def is_main(process: ProcessState, thread: ThreadState) -> bool:
+    """The main thread; it has no name where the process never imported `threading`."""
+    return thread.name == MAIN or thread.thread_id == process.pid
+
+
+def standing_threads(case: Case) -> tuple[Standing, ...]:
+    """All of them, children of a process after the process itself."""
+    reached = case.reached(INDIRECT)
+    pids = {case.graph.nodes[key].pid for key in reached}
+    scene = case.scene
+    found: list[Standing] = []
+    trainers = [process.pid for process in scene.processes.values() if process.role in TRAINER_ROLES]
+    children = [
+        child for pid in (*trainers, *sorted(pid for pid in pids if pid)) for child in _children(case, pid) if child
+    ]
+    for pid, process in scene.processes.items():
+        whole = pid in trainers or pid in children
+        main = next((thread for thread in process.threads if is_main(process, thread)), None)
+        locked = whole and main is not None and thread_wait(main).doing is Doing.LOCK
+        for thread in process.threads:
+            wanted = thread_key(pid, thread) in reached or locked or (whole and is_main(process, thread))
+            standing = _standing(case, process, thread) if wanted else None
+            if standing is not None:
+                found.append(standing)
+    return tuple(found)
+
+
+def _children(case: Case, pid: int) -> tuple[int, ...]:
+    process = case.scene.processes.get(pid)
+    return process.children if process else ()
+
+
+def _standing(case: Case, process: ProcessState, thread: ThreadState) -> Standing | None:
+    before = case.scene.thread_before(process, thread)
+    wait = thread_wait(thread)
+    if before is None or wait.doing in NOT_LEAVES:
+        return None
+    rate = case.scene.thread_cpu_rate(process, thread)
+    busy = wait.doing is Doing.BUSY or (rate is not None and rate >= WORKING_THREAD_CPUS)
+    if busy and _functions(before) != _functions(thread):
+        return None
+    if not busy and (before.frames, thread_wait(before).doing) != (thread.frames, wait.doing):
+        return None
+    return Standing(process, thread, wait, busy)
+
+
+def _functions(thread: ThreadState) -> list[tuple[str, str]]:
+    return [(frame.function, frame.file) for frame in thread.frames if is_users(frame)]
+
+
+def suspicion(
+    case: Case,
+    hang_class: str,
+    sentence: str,
+    item: Standing,
+    evidence: tuple[Evidence, ...],
+    advice: str,
+    *,
+    proved: bool = False,
+) -> Finding:
+    """A finding on a standing thread; the chain to it where the graph knows one."""
+    key = thread_key(item.process.pid, item.thread)
+    edges = case.chain_edges(lambda node: node.key == key)
+    links = case.links(edges or ()) or (
+        WaitLink("the run", case.scene.label(item.process.pid), "it has to go on for the run to go on"),
+    )
+    stands = case.evidence(case.describe(item.process, item.thread, item.frame), item.frame)
+    finding = case.finding(
+        hang_class, sentence, case.culprit(item.process), item.frame, links, (stands, *evidence), advice
+    )
+    return replace(finding, proved=proved)

@@ -1,0 +1,1 @@
+"""Faults injected into small real programs, and the harness that watches them."""

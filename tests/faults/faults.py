@@ -1,0 +1,56 @@
+"""The list of faults: which program, which class is right, and whether it can be proved from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One program of `scripts/`."""
+
+    script: str
+    classes: tuple[str, ...]
+    proved: bool = False
+    """False: what it waits for could still come, so a suspicion is the right answer."""
+
+
+FAULTS = (
+    Fault("lock_cycle", ("lock-cycle",), proved=True),
+    Fault("event_never_set", ("event-never-set",), proved=True),
+    Fault("queue_starved", ("queue-starved",), proved=True),
+    Fault("semaphore_exhausted", ("semaphore-exhausted",), proved=True),
+    Fault("pipe_full", ("pipe-full",), proved=True),
+    Fault("debugger_prompt", ("process-stopped",), proved=True),
+    Fault("gil_held", ("gil-held",)),
+    Fault("python_spin", ("python-spin",)),
+    Fault("child_process", ("child-process",)),
+    Fault("file_lock", ("file-lock",)),
+    Fault("fifo_write", ("storage-blocked",)),
+    Fault("socket_silent", ("socket-silent",)),
+    Fault("poll_loop", ("poll-loop",)),
+    Fault("reward_stuck", ("reward-stuck",)),
+    Fault("checkpoint_stuck", ("checkpoint-stuck",)),
+    Fault("sync_receiver_dead", ("sync-receiver-dead",)),
+    Fault("dataloader_dead", ("dataloader-dead",)),
+    Fault("replay_starved", ("replay-starved",)),
+)
+COLLECTIVES = (
+    Fault("rank_missing", ("rank-missing",)),
+    Fault("collective_desync", ("collective-desync",)),
+)
+"""Gloo ranks; they need torch."""
+HEALTHY = (
+    "healthy_compile",
+    "healthy_timed_event",
+    "healthy_setter",
+    "healthy_idle_pool",
+    "healthy_accept",
+    "healthy_retry",
+    "healthy_checkpoint",
+    "healthy_gc",
+    "healthy_child",
+    "healthy_pipe_reader",
+    "healthy_slow_lock",
+    "healthy_signal",
+)

@@ -1,0 +1,140 @@
+"""Faults as small real programs: seeded, run as own children, read twice from outside, judged.
+
+A seed changes a program's names (`name`), depth of calls and line numbers. Its driver stands for the run's driver; no
+Ray is started. The culprit's line carries the mark `# culprit`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.detect.judge import judge
+from monitor.diagnose.capture import capture
+from monitor.model.finding import Finding, Verdict
+from monitor.model.run import RunConfig
+from monitor.model.snapshot import RayActor, RayCall, RunPosition
+from monitor.sources import proc
+from monitor.sources.ray_discovery import RayCluster
+from monitor.sources.ray_records import RayNode
+from monitor.sources.run_locator import RunLocation
+from monitor.sources.run_processes import RunProcess
+from monitor.sources.trainer_profile import load_profile
+
+SCRIPTS = Path(__file__).parent / "scripts"
+MARK = "# culprit"
+WORDS = ("amber", "birch", "cobalt", "delta", "ember", "fjord", "garnet", "heron")
+READY_SECONDS = 60.0
+SETTLE_SECONDS = 1.0
+GAP_SECONDS = 1.5
+
+
+class NoRay:
+    """The State API of a run without Ray: nothing in it."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, str] = {}
+
+    def calls(self) -> tuple[RayCall, ...]:
+        return ()
+
+    def actors(self) -> tuple[RayActor, ...]:
+        return ()
+
+    def nodes(self) -> tuple[RayNode, ...]:
+        return ()
+
+    def version(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one program."""
+
+    verdict: Verdict
+    culprit: int
+    lines: frozenset[int]
+    script: Path
+    seconds: float
+    """From the fault to the second sample's judgement."""
+
+    @property
+    def top(self) -> Finding | None:
+        """The first finding, proved before suspected."""
+        return next(iter((*self.verdict.findings, *self.verdict.suspicions)), None)
+
+
+def render(name: str, seed: int, folder: Path) -> Path:
+    """The program of this name as this seed has it."""
+    dice = random.Random(f"{name}/{seed}")
+    text = (SCRIPTS / f"{name}.py").read_text(encoding="utf-8")
+    text = text.replace("# seed: padding", "\n".join(["# a line"] * dice.randrange(1, 60)))
+    text = re.sub(r"_name\b", f"_{dice.choice(WORDS)}", text)
+    levels = [
+        f"def level_{n}() -> None:\n    {f'level_{n - 1}' if n else 'main'}()\n" for n in range(dice.randrange(6))
+    ]
+    last = f"level_{len(levels) - 1}()" if levels else "main()"
+    body, _, _ = text.rpartition('if __name__ == "__main__":')
+    path = folder / f"{dice.choice(WORDS)}_{dice.randrange(1000)}.py"
+    path.write_text("\n\n".join([body, *levels, last + "\n"]), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def program(script: Path, folder: Path) -> Iterator[tuple[int, int]]:
+    """Pid of the running program, and of its culprit once its fault is in place."""
+    told = folder / "told"
+    with (folder / "console.log").open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, str(script), str(told)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not told.exists():
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((folder / "console.log").read_text(errors="replace"))
+            time.sleep(0.02)
+        yield child.pid, int(told.read_text(encoding="ascii"))
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def watched(name: str, seed: int, folder: Path, meanwhile: Callable[[int], None] | None = None) -> Outcome:
+    """Run one program and judge two samples of it. `meanwhile`: given the driver's pid once the verdict is there."""
+    script = render(name, seed, folder)
+    lines = [number for number, line in enumerate(script.read_text().splitlines(), 1) if MARK in line]
+    with program(script, folder) as (driver, culprit):
+        began = time.monotonic()
+        time.sleep(SETTLE_SECONDS)
+        position = RunPosition(name, 1, 1, "testing", last_moved_at=time.time())
+        samples = []
+        for number in range(2):
+            time.sleep(GAP_SECONDS * number)
+            samples.append(capture(RayCluster("", "", None), NoRay(), _location(driver), position))
+        verdict = judge(samples)
+        seconds = time.monotonic() - began
+        if meanwhile is not None:
+            meanwhile(driver)
+    return Outcome(verdict, culprit, frozenset(lines), script, seconds)
+
+
+def _location(driver: int) -> RunLocation:
+    children = proc.descendants(driver, proc.parents())
+    processes = [RunProcess(driver, "driver", f"driver (pid {driver})")]
+    processes += [RunProcess(pid, "other", f"{proc.title(pid)[:30]} (pid {pid})") for pid in children]
+    return RunLocation("fault", "", driver, 0.0, None, load_profile("verl"), RunConfig(), tuple(processes))

@@ -1,0 +1,27 @@
+"""A loop whose end condition never holds."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def tell(pid: int) -> None:
+    """Name the culprit; the fault is in place a moment later."""
+    with open(sys.argv[1] + ".new", "w", encoding="ascii") as file:
+        file.write(str(pid))
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+
+
+# seed: padding
+
+
+def main() -> None:
+    tell(os.getpid())
+    value_name = 1
+    while value_name:
+        value_name = value_name * 3 % 1000003 or 1  # culprit
+
+
+if __name__ == "__main__":
+    main()

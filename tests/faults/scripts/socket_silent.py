@@ -1,0 +1,28 @@
+"""A peer that accepts and never answers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+
+def tell(pid: int) -> None:
+    """Name the culprit; the fault is in place a moment later."""
+    with open(sys.argv[1] + ".new", "w", encoding="ascii") as file:
+        file.write(str(pid))
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+
+
+# seed: padding
+
+
+def main() -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    with socket.create_connection(server.getsockname()) as connection:
+        tell(os.getpid())
+        connection.recv(1)  # culprit
+
+
+if __name__ == "__main__":
+    main()
