@@ -1,7 +1,7 @@
 """Checkpoints on disk: the weights by name, and whether they are a whole model's.
 
-Covers verl's shards (merged by `quant.sharded`), a whole `model.pt`, and Hugging Face folders of safetensors; names that
-are missing or extra, tied embeddings, adapters that nobody merged. What a tensor's numbers are: `quant.fingerprint`.
+Covers verl's shards (merged by `quant.sharded`), a whole `model.pt`, and Hugging Face folders of safetensors; names
+that are missing or extra, tied embeddings, adapters that nobody merged. What numbers are: `quant.fingerprint`.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def merge(files: Sequence[Path], read: Callable[[Path], Mapping[str, Any]]) -> d
 
     Every tensor as stored, in main memory. All shards are held at once: twice the model's size for a moment.
     """
-    shards = [read(file) for file in files]
+    shards = [dict(read(file)) for file in files]
     names = list(shards[0])
     for file, shard in zip(files, shards):
         if set(shard) != set(names):
