@@ -90,9 +90,8 @@ class RerunPlan:
     """The interpreter that evaluates, in a process of its own; None: ours, in a Ray of its own."""
     config_source: str | None = None
     """The file that showed the run's configuration."""
-    route: str = "engine"
-    """`engine`: laststep's evaluation; `verl`: the trainer itself, as a script (`--emit`)."""
     route_reason: str = ""
+    """What evaluates, and why."""
 
     @property
     def dump_path(self) -> Path:
@@ -167,7 +166,7 @@ def _route_reason(verl: VerlEvaluation | None) -> str:
     if verl is None:
         return "the trainer's own evaluation engine, in a Ray of its own"
     if verl.problems:
-        return f"laststep's evaluation can't repeat this validation ({verl.problems[0]}); `--emit` writes verl's own"
+        return f"laststep's evaluation can't repeat this validation ({verl.problems[0]}); verl itself must"
     return "laststep's evaluation: it attests weights and quantization inside the engine, and joins no Ray"
 
 

@@ -6,7 +6,7 @@ from monitor.rerun.facts import LineState, PreflightFacts, PreflightLine, VerlFa
 from monitor.rerun.plan import RerunPlan
 from monitor.rerun.verl_evaluation import VerlEvaluation
 
-ROUTE_A = "let verl itself evaluate: `laststep rerun RUN --emit FILE` writes the script"
+ROUTE_A = "evaluate it with verl itself: val_only=True, resume_mode=resume_path, names and folders of its own"
 
 
 def verl_lines(plan: RerunPlan, facts: PreflightFacts) -> tuple[PreflightLine, ...]:
