@@ -56,7 +56,7 @@ def test_plain_tensors_that_differ_between_ranks_are_refused(tmp_path: Path) -> 
 
 def test_a_rank_without_its_file_is_named(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
     save_shards(tmp_path / "actor", weights)[1].unlink()
-    with pytest.raises(WeightsError, match="lacks model_world_size_2_rank_1.pt: 1 of 2"):
+    with pytest.raises(WeightsError, match=r"lacks model_world_size_2_rank_1.pt: 1 of 2"):
         read_weights(tmp_path)
 
 
@@ -78,14 +78,14 @@ def test_shards_of_two_world_sizes_in_one_folder_are_refused(tmp_path: Path, wei
 def test_a_rank_in_anothers_place_is_no_model(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
     files = save_shards(tmp_path / "actor", weights)
     shutil.copy(files[0], files[1])
-    with pytest.raises(WeightsError, match="rank_1.pt holds the part of rank 0"):
+    with pytest.raises(WeightsError, match=r"rank_1.pt holds the part of rank 0"):
         read_weights(tmp_path)
 
 
 def test_a_cut_shard_is_told(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
     files = save_shards(tmp_path / "actor", weights)
     files[1].write_bytes(files[1].read_bytes()[:-400])
-    with pytest.raises(WeightsError, match="rank_1.pt is cut"):
+    with pytest.raises(WeightsError, match=r"rank_1.pt is cut"):
         read_weights(tmp_path)
 
 
