@@ -1,25 +1,23 @@
 """Checkpoints on disk: the weights by name, and whether they are a whole model's.
 
-Covers verl's shard of one rank, a whole `model.pt`, and Hugging Face folders of safetensors; names that are missing or
-extra, tied embeddings, adapters that nobody merged. Does not cover weights sharded over several ranks: refused, with a
-sentence. What a tensor's numbers are: `quant.fingerprint`.
+Covers verl's shards (merged by `quant.sharded`), a whole `model.pt`, and Hugging Face folders of safetensors; names
+that are missing or extra, tied embeddings, adapters that nobody merged. What numbers are: `quant.fingerprint`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from quant.errors import WeightsError
 from quant.fingerprint import EMBEDDINGS, HEAD, tied_heads
+from quant.sharded import SHARD_NAME, merge, shard_files
 
 NAMED_TENSORS = 3
 """How many tensors a sentence names before it counts the rest."""
 
-_SHARD_NAME = re.compile(r"model_world_size_(\d+)_rank_(\d+)\.pt")
 _FOLDERS = ("", "actor")
 _HUGGING_FACE_FOLDERS = ("", "huggingface", "actor/huggingface")
 _WHOLE_MODEL_NAME = "model.pt"
@@ -29,22 +27,27 @@ _ADAPTER_WORDS = (".lora_A.", ".lora_B.", ".lora_embedding_", ".base_layer.", ".
 
 def read_weights(path: Path | str) -> dict[str, Any]:
     """The state dict of a checkpoint, in main memory, as stored. Raises `WeightsError`."""
-    files = weights_files(Path(path))
-    weights = _read_torch(files[0]) if files[0].suffix == ".pt" else _read_safetensors(files)
+    weights = _read(weights_files(Path(path)))
     refuse_adapters(weights)
     return weights
 
 
+def _read(files: list[Path]) -> dict[str, Any]:
+    if files[0].suffix != ".pt":
+        return _read_safetensors(files)
+    return merge(files, _read_torch) if SHARD_NAME.fullmatch(files[0].name) else _read_torch(files[0])
+
+
 def weights_files(path: Path) -> list[Path]:
-    """The files that hold the weights: one of torch's, or safetensors. Raises `WeightsError`."""
+    """The files that hold the weights: torch's (of each rank in turn), or safetensors. Raises `WeightsError`."""
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise WeightsError(f"no checkpoint at {path}", "check the path")
     for folder in (path / name for name in _FOLDERS):
-        shards = sorted(file for file in folder.glob("model_world_size_*.pt") if _SHARD_NAME.fullmatch(file.name))
+        shards = shard_files(folder)
         if shards:
-            return [_only_shard(folder, shards)]
+            return shards
         if (folder / _WHOLE_MODEL_NAME).is_file():
             return [folder / _WHOLE_MODEL_NAME]
     for folder in (path / name for name in _HUGGING_FACE_FOLDERS):
@@ -57,16 +60,6 @@ def weights_files(path: Path) -> list[Path]:
         f"{path} holds no weights that can be read",
         f"actor/model_world_size_1_rank_0.pt, {_WHOLE_MODEL_NAME} or {_SAFETENSORS_NAME} can be read",
     )
-
-
-def _only_shard(folder: Path, shards: list[Path]) -> Path:
-    matches = [match for file in shards if (match := _SHARD_NAME.fullmatch(file.name))]
-    world = max(int(match.group(1)) for match in matches)
-    if world != 1:
-        raise WeightsError(
-            f"{folder} is sharded over {world} ranks: not built yet", "merge the shards into one file first"
-        )
-    return shards[0]
 
 
 def _safetensors_files(folder: Path) -> list[Path]:
@@ -86,6 +79,7 @@ def _safetensors_files(folder: Path) -> list[Path]:
 
 def _read_torch(file: Path) -> dict[str, Any]:
     import torch
+    import torch.distributed.tensor  # Makes its classes known to `weights_only`.
 
     try:
         opened = file.open("rb")
@@ -100,8 +94,6 @@ def _read_torch(file: Path) -> dict[str, Any]:
         raise _cut(file, error) from error
     if not isinstance(loaded, dict) or not any(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise WeightsError(f"{file} holds no weights by name")
-    if any(hasattr(value, "placements") for value in loaded.values()):
-        raise WeightsError(f"{file} holds sharded tensors: not built yet", "merge the shards into one file first")
     return loaded
 
 
@@ -137,7 +129,7 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor of a checkpoint; of safetensors without reading the numbers. Raises `WeightsError`."""
     files = weights_files(path)
     if files[0].suffix == ".pt":
-        return {name: tuple(value.shape) for name, value in _read_torch(files[0]).items() if hasattr(value, "shape")}
+        return {name: tuple(value.shape) for name, value in _read(files).items() if hasattr(value, "shape")}
     shapes: dict[str, tuple[int, ...]] = {}
     for file in files:
         with _open_safetensors(file) as opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
@@ -15,10 +16,13 @@ SIGNS = {"pass": "+", "fail": "x", "unknown": "?"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words of `rerun`."""
-    parser.add_argument("run", help="the run's name or a unique prefix")
+    parser.add_argument("run", help="the run's name, a unique prefix of it, or the run's folder")
     parser.add_argument("--step", type=int, help="the step to score (default: the run's last)")
     parser.add_argument(
         "--quant", metavar="RECIPE", help="`bf16`, or a recipe (default: the one the run was trained with)"
+    )
+    parser.add_argument(
+        "--python", metavar="PYTHON", help="interpreter of the training environment, where ours has no vLLM (verl runs)"
     )
     parser.add_argument("--dry-run", action="store_true", help="plan and preflight only")
     parser.add_argument("--confirm", metavar="RUN", help="launch without asking; must be the run's name")
@@ -32,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from monitor.rerun.preflight import check
 
     with Ledger.open() as ledger:
-        state = ledger.run(arguments.run)
-        plan = make_plan(ledger, state.name, step=arguments.step, quant=arguments.quant)
+        state = ledger.run(_run_name(arguments.run, ledger))
+        plan = make_plan(ledger, state.name, step=arguments.step, quant=arguments.quant, python=arguments.python)
         lines = check(plan, ledger)
         document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "preflight": [to_json(line) for line in lines]}
         _tell_plan(plan, lines)
@@ -47,11 +51,21 @@ def run(arguments: argparse.Namespace) -> int:
         return _launch(plan, ledger, document, as_json=arguments.json)
 
 
+def _run_name(given: str, ledger: Any) -> str:
+    """The run meant: one of the ledger, or the one that lies in a folder."""
+    from pathlib import Path
+
+    from monitor.rerun.adopt import adopt
+
+    return adopt(Path(given), ledger) if os.sep in given or Path(given).is_dir() else given
+
+
 def _tell_plan(plan: Any, lines: Any) -> None:
     recipe = plan.recipe["name"] if plan.recipe else "BF16, not quantized"
     say(f"rerun of the validation of {plan.run} at step {plan.step} with {recipe}")
     say(f"  from {plan.checkpoint}")
-    say(f"  into {plan.out_directory}, in a Ray of its own")
+    say(f"  into {plan.out_directory}")
+    say(f"  by {plan.route_reason}")
     for line in lines:
         say(f"  {SIGNS[line.state]} {line.name}: {line.sentence}")
         if line.state == "fail" and line.cure:

@@ -66,6 +66,26 @@ class WeightsFacts:
     engine_error: str = ""
     engine_cure: str = ""
     torch_version: str | None = None
+    model_error: str = ""
+    """Why the weights are not those of the model that the checkpoint's config.json describes."""
+
+
+@dataclass(frozen=True)
+class VerlFacts:
+    """What a verl run's evaluation needs beside weights and data."""
+
+    tokenizer_differences: tuple[str, ...] = ()
+    """In what the checkpoint's tokenizer is not the start model's; empty also where it can't be told."""
+    tokenizer_unknown: str = ""
+    reward_error: str = ""
+    adapter: str = ""
+    """The folder of a LoRA adapter inside the checkpoint."""
+    gpus: tuple[str, ...] = ()
+    """One phrase a GPU that a process holds; empty: none is taken."""
+    gpus_total: int | None = None
+    """None: can't be told, or there are none."""
+    driver: str = ""
+    """A live process that writes into the run's folder."""
 
 
 @dataclass(frozen=True)
@@ -114,3 +134,5 @@ class PreflightFacts:
     data: DataFacts
     resources: Resources
     around: Surroundings
+    verl: VerlFacts | None = None
+    """None: not a verl run."""

@@ -16,6 +16,7 @@ from monitor.rerun import claims, weights_probe
 from monitor.rerun.checkpoint_facts import checkpoint_facts
 from monitor.rerun.facts import DataFacts, PreflightFacts, Resources, Surroundings, WeightsFacts
 from monitor.rerun.plan import RerunPlan
+from monitor.rerun.verl_facts import verl_facts
 from monitor.sources.process_mark import is_gone
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def gather(plan: RerunPlan, ledger: Ledger) -> PreflightFacts:
         data=data_facts(Path(plan.validation_file)),
         resources=resources(Path(plan.ledger).parent),
         around=surroundings(plan, ledger),
+        verl=verl_facts(plan),
     )
 
 

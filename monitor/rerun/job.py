@@ -20,7 +20,7 @@ from typing import Any
 from monitor.ledger.store import Ledger
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import to_json
-from monitor.rerun import own_ray, record
+from monitor.rerun import own_process, own_ray, record
 from monitor.rerun.cancellation import Cancellation, Cancelled
 from monitor.rerun.checkpoint_facts import checkpoint_facts
 from monitor.rerun.facts import PreflightFacts, PreflightLine
@@ -109,7 +109,8 @@ def work(
     """Evaluate, verify, record."""
     record.write_document(plan, "preflight.json", [to_json(line) for line in lines])
     cancellation.check()
-    document = own_ray.evaluate(plan, cancellation, lambda done, total: record.progress(ledger, identity, done, total))
+    place = own_process if plan.python else own_ray
+    document = place.evaluate(plan, cancellation, lambda done, total: record.progress(ledger, identity, done, total))
     record.verifying(ledger, identity)
     outcome = read_outcome(document)
     record.write_document(plan, plan.attestation_path.name, outcome.attestation)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import MalformedRecord, from_json, to_json
 from monitor.model.run import RunState
+from monitor.rerun.recorded_config import recorded_config
+from monitor.rerun.verl_evaluation import VerlEvaluation, evaluation_of
 from quant.errors import RecipeError
 from quant.recipe import Recipe, load_recipe
 
@@ -81,6 +84,14 @@ class RerunPlan:
     driver_mark: str | None
     ledger: str
     """The ledger's file."""
+    verl: VerlEvaluation | None = None
+    """How a verl run's validation is evaluated outside the trainer; None: another trainer's engine."""
+    python: str | None = None
+    """The interpreter that evaluates, in a process of its own; None: ours, in a Ray of its own."""
+    config_source: str | None = None
+    """The file that showed the run's configuration."""
+    route_reason: str = ""
+    """What evaluates, and why."""
 
     @property
     def dump_path(self) -> Path:
@@ -103,14 +114,19 @@ class RerunPlan:
         return Path(self.out_directory) / "plan.json"
 
 
-def make_plan(ledger: Ledger, run: str, *, step: int | None = None, quant: str | None = None) -> RerunPlan:
+def make_plan(
+    ledger: Ledger, run: str, *, step: int | None = None, quant: str | None = None, python: str | None = None
+) -> RerunPlan:
     """The plan for `run` (any unique prefix), at its last step unless `step` says otherwise.
 
-    Raises `CannotPlan`, `UnknownRecipe`, `NoSuchRun`, `AmbiguousRun`.
+    `python`: the interpreter of an environment with the run's engine, where ours has none. Raises `CannotPlan`,
+    `UnknownRecipe`, `NoSuchRun`, `AmbiguousRun`.
     """
     state = ledger.run(run)
     chosen = _step(state, step)
-    training = _training_recipe(state)
+    engine, verl, source = _evaluation(state)
+    training = _training_recipe(state) or (verl.recipe if verl else None)
+    quantized = True if training else verl.quantized if verl else state.config.quantized
     recipe, label = _recipe(training, quant)
     name = f"{state.name}-step{chosen}-{label}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     ledger_file = Path(ledger.path).resolve()
@@ -130,8 +146,8 @@ def make_plan(ledger: Ledger, run: str, *, step: int | None = None, quant: str |
         recipe_label=label,
         recipe_asked=quant is not None,
         training_recipe=training,
-        training_quantized=True if training else state.config.quantized,
-        engine=_engine(state),
+        training_quantized=quantized,
+        engine=engine,
         out_directory=str(ledger_file.parent / "reruns" / name),
         experiment=f"{state.config.experiment or state.name}-rerun-{name[len(state.name) + 1 :]}",
         run_experiment=state.config.experiment,
@@ -139,7 +155,36 @@ def make_plan(ledger: Ledger, run: str, *, step: int | None = None, quant: str |
         run_started_at=state.started_at,
         driver_mark=state.config.driver_mark,
         ledger=str(ledger_file),
+        verl=verl,
+        python=(python or sys.executable) if verl else None,
+        config_source=source,
+        route_reason=_route_reason(verl),
     )
+
+
+def _route_reason(verl: VerlEvaluation | None) -> str:
+    if verl is None:
+        return "the trainer's own evaluation engine, in a Ray of its own"
+    if verl.problems:
+        return f"laststep's evaluation can't repeat this validation ({verl.problems[0]}); verl itself must"
+    return "laststep's evaluation: it attests weights and quantization inside the engine, and joins no Ray"
+
+
+def _evaluation(state: RunState) -> tuple[str, VerlEvaluation | None, str | None]:
+    """The engine; for one of the built-in engines how to drive it, by the run's own configuration, and whose file."""
+    from monitor.sources.trainer_profile import load_profile
+
+    engine = _engine(state)
+    if ":" in engine.partition("?")[0]:
+        return engine, None, None
+    recorded = recorded_config(state.config, load_profile(state.trainer))
+    if recorded is None:
+        raise CannotPlan(
+            f"the configuration of {state.name} can't be resolved: neither its log nor a Hydra file shows it",
+            "name the run's folder: `laststep rerun FOLDER`, with its console log or `.hydra/config.yaml` in it",
+        )
+    evaluation = evaluation_of(recorded, engine)
+    return evaluation.engine, evaluation, recorded.source
 
 
 def _engine(state: RunState) -> str:

@@ -17,6 +17,7 @@ from monitor.rerun.checkpoint_lines import checkpoint_lines
 from monitor.rerun.facts import LineState, PreflightFacts, PreflightLine
 from monitor.rerun.plan import UNQUANTIZED, RerunPlan
 from monitor.rerun.resource_lines import resource_lines
+from monitor.rerun.verl_lines import verl_lines
 
 if TYPE_CHECKING:
     from monitor.ledger.store import Ledger
@@ -48,6 +49,7 @@ def judge(plan: RerunPlan, facts: PreflightFacts) -> tuple[PreflightLine, ...]:
     """The lines for these facts."""
     return (
         *checkpoint_lines(plan, facts),
+        *verl_lines(plan, facts),
         _validation_set(plan, facts),
         _recipe(plan),
         _engine(facts),

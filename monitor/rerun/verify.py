@@ -109,7 +109,9 @@ def with_doubts(
     return standing, (*reasons, *noted)
 
 
-NOTED_LINES = frozenset({"unchanged", "trained-weights", "validation-set", "recipe", "versions"})
+NOTED_LINES = frozenset(
+    {"unchanged", "trained-weights", "validation-set", "recipe", "versions", "tokenizer", "rows", "recipe-record"}
+)
 """Preflight lines whose unknowns bear on what the score means; those about the machine don't."""
 
 

@@ -24,7 +24,8 @@ DEADLINE_SECONDS = 300.0
 
 def probe(plan: RerunPlan, deadline: float = DEADLINE_SECONDS) -> WeightsFacts:
     """What the child says; its crash or silence becomes the reason why the weights are not known."""
-    words = [sys.executable, "-m", "monitor.rerun.weights_probe", plan.checkpoint, plan.start_model or "", plan.engine]
+    python = plan.python or sys.executable
+    words = [python, "-m", "monitor.rerun.weights_probe", plan.checkpoint, plan.start_model or "", plan.engine]
     try:
         child = subprocess.run(
             words,
@@ -35,6 +36,8 @@ def probe(plan: RerunPlan, deadline: float = DEADLINE_SECONDS) -> WeightsFacts:
             timeout=deadline,
             check=False,
         )
+    except OSError as error:
+        return _failed(f"{python} can't be started: {error.strerror}")
     except subprocess.TimeoutExpired:
         return _failed(f"reading them took longer than {deadline:.0f} s")
     if child.returncode != 0:
@@ -62,7 +65,24 @@ def read(checkpoint: str, start_model: str, engine: str) -> WeightsFacts:
     found, found_error = _fingerprint(checkpoint)
     start, start_error = _fingerprint(start_model) if start_model else (None, "the run recorded no start model")
     engine_error, engine_cure = _engine_problem(engine)
-    return WeightsFacts(found, start, found_error, start_error, engine_error, engine_cure, str(torch.__version__))
+    version = str(torch.__version__)
+    model_error = _model_problem(checkpoint, engine) if found and not engine_error else ""
+    return WeightsFacts(found, start, found_error, start_error, engine_error, engine_cure, version, model_error)
+
+
+def _model_problem(checkpoint: str, engine: str) -> str:
+    """Why the weights are not of the model that lies beside them; empty for engines that bring their own model."""
+    from quant.evaluation import engines
+
+    if engine.partition("?")[0] not in engines.BUILT_IN:
+        return ""
+    from quant.evaluation import hugging_face
+
+    try:
+        hugging_face.check(Path(checkpoint))
+    except Exception as error:  # config.json may be anyone's; transformers raises almost anything for it.
+        return one_line(error)
+    return ""
 
 
 def _fingerprint(path: str) -> tuple[str | None, str]:

@@ -14,6 +14,7 @@ from monitor.ledger.store import Ledger
 from monitor.model.errors import ExitCode
 from monitor.model.run import RunState
 from monitor.rerun.plan import CannotPlan, UnknownRecipe, make_plan, read_plan, write_plan
+from monitor.sources.trainer_profile import own_profiles_directory
 from tests.rerun.run_folder import EARLIER, RECIPE, RUN, STEP, make_run
 
 
@@ -104,7 +105,9 @@ def test_a_run_whose_last_step_is_not_known_asks_for_the_step(ledger: Ledger, tm
 
 
 def test_a_trainer_without_an_evaluation_engine_is_refused(ledger: Ledger, run: RunState) -> None:
-    ledger.save_run(dataclasses.replace(run, trainer="verl"))
+    own_profiles_directory().mkdir(parents=True, exist_ok=True)
+    (own_profiles_directory() / "bare.yaml").write_text("entrypoints: ['bare']\n")
+    ledger.save_run(dataclasses.replace(run, trainer="bare"))
     with pytest.raises(CannotPlan, match="no evaluation engine"):
         make_plan(ledger, RUN)
 

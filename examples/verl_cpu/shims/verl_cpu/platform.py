@@ -1,7 +1,8 @@
 """The CPU as a platform of verl (>= 0.9): `VERL_USE_EXTERNAL_MODULES=verl_cpu.platform VERL_PLATFORM=cpu`.
 
 Registers with verl's own platform registry. Besides, torch refuses the backend string that verl makes of the device
-`cpu` ("cpu:gloo,cpu:gloo"), so `torch.distributed.init_process_group` gets the one that is meant. Not for training in
+`cpu` ("cpu:gloo,cpu:gloo"), so `torch.distributed.init_process_group` gets the one that is meant; and verl imports from
+any trl that is installed a class which trl 1.16 has no more, so verl is told that there is none. Not for training in
 earnest: memory figures are 0 and nothing is timed on the device.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from verl.plugin.platform.platform_base import PlatformBase
 from verl.plugin.platform.platform_manager import PlatformRegistry
+from verl.utils import import_utils
 
 DOUBLED_BACKEND = "cpu:gloo,cpu:gloo"
 
@@ -142,4 +144,10 @@ def _one_backend_a_device() -> None:
     torch.distributed.init_process_group = init_process_group
 
 
+def _no_trl() -> None:
+    """GRPO needs nothing of trl; verl would import its value head, which is gone."""
+    import_utils.is_trl_available = lambda: False
+
+
 _one_backend_a_device()
+_no_trl()

@@ -1,0 +1,144 @@
+"""The evaluation as a child process in the training environment: `python -m quant.evaluation`, no Ray.
+
+It dies with the job (SIGTERM from the kernel), is of a process group of its own, carries the rerun's mark, and runs at
+the lowest priority. What it computed so far is kept in segments beside the dump.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitor.model.errors import ExitCode, LaststepError
+from monitor.rerun.cancellation import Cancellation
+from monitor.rerun.environment import child_environment
+from monitor.rerun.plan import CannotPlan, RerunPlan
+
+POLL_SECONDS = 0.3
+STOP_SECONDS = 10.0
+SEGMENT_ROWS = 256
+TAIL_BYTES = 4096
+DONE, SCORED_REFUSED = 0, 12
+NICE_AND_MORTAL = (
+    "import ctypes,os,sys; os.nice(19); ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Lowest priority; asks the kernel for SIGTERM when the job dies (PR_SET_PDEATHSIG, kept over exec)."""
+_PROGRESS = re.compile(r"(\d+)/(\d+) generations\b")
+
+
+class EvaluationFailed(LaststepError):
+    """The evaluation ended without a result."""
+
+    HELP_TEXT = "see evaluation.log in the rerun's folder"
+    exit_code = ExitCode.INTERNAL
+
+
+def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """The result as a document with its attestation. Raises `EvaluationFailed`, `Cancelled`."""
+    folder = Path(plan.out_directory)
+    log, answer = folder / "evaluation.log", folder / "evaluation.json"
+    with log.open("wb") as said, answer.open("wb") as result:
+        child = subprocess.Popen(
+            [sys.executable, "-c", NICE_AND_MORTAL, *command(plan)],
+            stdin=subprocess.DEVNULL,
+            stdout=result,
+            stderr=said,
+            cwd=folder,
+            env=environment(os.environ, plan.out_directory),
+            start_new_session=True,
+        )
+    try:
+        while child.poll() is None:
+            cancellation.check()
+            progress(*_progress(log))
+            time.sleep(POLL_SECONDS)
+    finally:
+        end(child)
+    if child.returncode not in (DONE, SCORED_REFUSED):
+        raise EvaluationFailed(f"the evaluation ended with {child.returncode}: {_last_line(log)}")
+    return _document(plan, answer)
+
+
+def command(plan: RerunPlan) -> list[str]:
+    """The command of the evaluation; the recipe goes through a file in the rerun's folder."""
+    verl = plan.verl
+    if verl is None or plan.python is None:
+        raise CannotPlan("this plan is of no evaluation in a process of its own")
+    words = [plan.python, "-m", "quant.evaluation", plan.checkpoint, plan.validation_file, "--engine", plan.engine]
+    words += ["--recipe", recipe_file(plan), "--out", str(plan.dump_path.parent), "--step", str(plan.step)]
+    words += ["--metric", plan.metric, "--temperature", str(verl.temperature), "--top-p", str(verl.top_p)]
+    words += ["--n", str(verl.n), "--max-tokens", str(verl.max_tokens), "--segment-rows", str(SEGMENT_ROWS)]
+    return [*words, "--start-model", plan.start_model] if plan.start_model else words
+
+
+def recipe_file(plan: RerunPlan) -> str:
+    """`none`, or the file that holds the plan's recipe in full (JSON is YAML)."""
+    if plan.recipe is None:
+        return "none"
+    path = Path(plan.out_directory) / "recipe.yaml"
+    path.write_text(json.dumps(plan.recipe), encoding="utf-8")
+    return str(path)
+
+
+def environment(inherited: Mapping[str, str], rerun_directory: str) -> dict[str, str]:
+    """The child's environment: one process (an engine's own child could outlive it), nothing fetched, no usage sent."""
+    ours = child_environment(inherited, rerun_directory)
+    ours.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    ours.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+    return {
+        **ours,
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_CACHE_ROOT": str(Path(rerun_directory) / "vllm-cache"),
+    }
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End the child's process group: asked first, then at once."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if child.poll() is not None:
+            return
+        os.killpg(child.pid, number)
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _document(plan: RerunPlan, answer: Path) -> dict[str, Any]:
+    try:
+        text = answer.read_text(encoding="utf-8")
+        # Engines print to stdout too: the document is what stands last, from a line that is a brace alone.
+        document: dict[str, Any] = json.loads(text[text.rindex("\n{\n") :] if "\n{\n" in text else text)
+        attestation = json.loads((plan.dump_path.parent / "attestation.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EvaluationFailed(f"the evaluation left no result that can be read: {error}") from error
+    return {**document, "attestation": attestation}
+
+
+def _progress(log: Path) -> tuple[int, int]:
+    found = _PROGRESS.findall(_tail(log))
+    return (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in _tail(log).splitlines() if line.strip()]
+    return lines[-1].strip()[:300] if lines else "it printed nothing"
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(os.path.getsize(log) - TAIL_BYTES, 0))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
