@@ -45,6 +45,17 @@ def along(x: Any, block_dim: int, out: Any, round_last_dim: Callable[[Any], Any]
     return out
 
 
+def once_per_block(values: Any) -> Any:
+    """The same values, (..., blocks, 1); compiled for a CPU they are stored, not computed again at each element.
+
+    Inductor would inline what follows from a block's maximum into the loop over elements, where integer operations and
+    divisions cost more than all else. It stores whatever is viewed by its strides. The numbers are the same.
+    """
+    if values.device.type == "cpu" and torch.compiler.is_compiling():
+        return values.as_strided(values.shape, values.stride())
+    return values
+
+
 def in_blocks(x: Any, block_size: int, round_blocks: Callable[[Any], Any]) -> Any:
     """A new tensor like `x` (..., length): `round_blocks` of its float32 blocks (..., blocks, block_size).
 

@@ -93,4 +93,5 @@ def _scales(largest: Any, addend: int, largest_scale_bits: int) -> tuple[Any, An
     bits = (largest.view(torch.int32) & 0x7FFFFFFF).clamp_(max=_EXPONENT_MASK).add_(addend).bitwise_and_(_EXPONENT_MASK)
     bits.sub_(_E2M1_LARGEST_EXPONENT << _MANTISSA_BITS).clamp_(_SMALLEST_SCALE_BITS, largest_scale_bits)
     reciprocals = (_RECIPROCAL_BITS - (bits & _EXPONENT_MASK)).view(torch.float32)
-    return torch.where(largest < torch.inf, bits.view(torch.float32), torch.nan), reciprocals
+    scales = torch.where(largest < torch.inf, bits.view(torch.float32), torch.nan)
+    return blocks.once_per_block(scales), blocks.once_per_block(reciprocals)

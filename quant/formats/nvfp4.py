@@ -111,11 +111,11 @@ def _round_blocks(values: Any, tensor_scale: Any, rule: str, largest_step: float
     largest = magnitudes.amax(-1, keepdim=True)
     sixths = largest / _LARGEST_ELEMENT if rule == "even" else largest * (1.0 / _LARGEST_ELEMENT)
     block_scales = round_e4m3(tensor_scale * sixths)
-    steps = (block_scales / tensor_scale).clamp_(max=largest_step)
+    steps = blocks.once_per_block((block_scales / tensor_scale).clamp_(max=largest_step))
     vanished = block_scales == 0
     if rule == "even":
-        scaled = magnitudes.div_(torch.where(vanished, 1.0, steps))
+        scaled = magnitudes.div_(blocks.once_per_block(torch.where(vanished, 1.0, steps)))
     else:
         factors = 1.0 / (block_scales * (1.0 / tensor_scale))
-        scaled = magnitudes.mul_(torch.where(vanished, 0.0, factors))
+        scaled = magnitudes.mul_(blocks.once_per_block(torch.where(vanished, 0.0, factors)))
     return e2m1.round_magnitudes(scaled).mul_(steps).copysign_(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -157,9 +158,28 @@ def faults(engine: Engine, laboratory: Path) -> dict[str, Any]:
         engine.model.model.norm.weight.data.mul_(1.01)
 
     found["noise on the norms"] = engine.attested(noisy)
-    engine.sync(laboratory / "second")
+    for name, changes in OTHER_ARITHMETIC.items():
+        computing(engine, laboratory / "second", **changes)
+        found[name] = engine.attested()
+    computing(engine, laboratory / "second")
     found["healed"] = engine.attested()
     return found
+
+
+OTHER_ARITHMETIC: dict[str, dict[str, Any]] = {
+    "W4A16": {"quantize_activations": False},
+    "W16A4": {"quantize_weights": False},
+    "wrong rule": {"scale_rule": "floor"},
+}
+"""What the engine does where W4A4 by the rule `even` is declared."""
+
+
+def computing(engine: Engine, checkpoint: Path, **changes: Any) -> None:
+    """Every layer computes by the declared recipe with these changes, from weights synced anew."""
+    recipe = dataclasses.replace(MXFP4, **changes)
+    for _, layer in engine.layers():
+        layer.quant_method.recipe = layer.laststep_record.recipe = recipe
+    engine.sync(checkpoint)
 
 
 def hook_after_compiling(engine: Engine) -> dict[str, Any]:

@@ -82,6 +82,9 @@ FAULTS = {
     "counters frozen": "not used during the evaluation: model.layers.1.mlp.down_proj",
     "one layer twice": "more rows were multiplied than in the other layers: model.layers.1.mlp.down_proj",
     "noise on the norms": "the weights changed during the evaluation",
+    "W4A16": "activations were not rounded by the recipe's rule: ",
+    "W16A4": "weights multiplied were off the grid: ",
+    "wrong rule": "scale rule was floor: ",
 }
 
 

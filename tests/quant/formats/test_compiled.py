@@ -50,3 +50,10 @@ def test_compiled_is_eager_bit_for_bit(fmt: str, rule: str, dtype: Any) -> None:
     assert torch.equal(torch.isnan(out), torch.isnan(wanted))
     same = torch.where(out.isnan(), torch.zeros_like(out), out).view(torch.uint8)
     assert torch.equal(same, torch.where(wanted.isnan(), torch.zeros_like(out), wanted).view(torch.uint8))
+
+
+@pytest.mark.parametrize("fmt", ["mxfp4", "nvfp4"])
+def test_compiled_blocks_down_the_columns_of_a_strided_tensor_are_eagers(fmt: str) -> None:
+    x = values(torch.float32)[10:].repeat(1, 2)[:, ::2]
+    compiled = torch.compile(lambda x: fake_quantize(x, fmt, block_dim=0), fullgraph=True)
+    assert torch.equal(compiled(x), fake_quantize(x, fmt, block_dim=0))
