@@ -64,7 +64,7 @@ class EnvironmentMissing(RuntimeError):
 
 def stamp() -> str:
     """A hash of everything the environment is made of."""
-    sources = [*sorted((HERE / "shims").rglob("*.py")), *sorted(HERE.rglob("pyproject.toml")), CONSTRAINTS]
+    sources = [*sorted((HERE / "shims" / "verl_cpu").rglob("*.py")), *sorted(HERE.rglob("pyproject.toml")), CONSTRAINTS]
     sources += [Path(__file__), HERE / "tiny_model.py", HERE / "arithmetic_data.py"]
     # An editable install follows laststep's sources by itself, but not its entry points.
     entry_points = (ROOT / "pyproject.toml").read_bytes().partition(b"[project.entry-points")[2].partition(b"\n\n")[0]

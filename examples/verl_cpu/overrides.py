@@ -6,7 +6,6 @@ step 0's. Everything a run writes lies below its own folder.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,8 +71,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "WANDB_MODE": "offline",
 }
-EXTERNAL_MODULES = ("verl_cpu.platform", "examples.verl_cpu.without_trl")
-ROOT = HERE.parent.parent
+PLATFORM_MODULE = "verl_cpu.platform"
 
 
 def overrides(trainer: str, out: Path, model: Path, data: Path, steps: int, experiment: str) -> list[str]:
@@ -100,12 +98,10 @@ def overrides(trainer: str, out: Path, model: Path, data: Path, steps: int, expe
 
 def environment(out: Path, given: Mapping[str, str]) -> dict[str, str]:
     """The environment of a run: `given`, the settings above, the platform first among verl's external modules."""
-    paths = [str(ROOT), *filter(None, given.get("PYTHONPATH", "").split(os.pathsep))]
-    modules = [*EXTERNAL_MODULES, *filter(None, given.get("VERL_USE_EXTERNAL_MODULES", "").split(","))]
+    modules = [PLATFORM_MODULE, *filter(None, given.get("VERL_USE_EXTERNAL_MODULES", "").split(","))]
     return {
         **given,
         **ENVIRONMENT,
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "VERL_USE_EXTERNAL_MODULES": ",".join(dict.fromkeys(modules)),
         "VERL_FILE_LOGGER_ROOT": str(out / "metrics"),
         "VLLM_CACHE_ROOT": str(out / "vllm-cache"),
