@@ -16,7 +16,7 @@ print("%d.%d-" % sys.version_info[:2] + hashlib.md5(sys.executable.encode()).hex
         touch "$venv/.ready"
     fi
     PYTHONPATH=. "$venv/bin/python" -m pytest -m "not real and not torch" -p no:cacheprovider \
-        --ignore=tests/quant --ignore=tests/demo --ignore=tests/rerun --ignore=tests/end_to_end
+        --ignore=tests/quant --ignore=tests/real --ignore=tests/real_verl --ignore=tests/demo --ignore=tests/rerun --ignore=tests/end_to_end
 }
 
 if [ $# -gt 0 ]; then

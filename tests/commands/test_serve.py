@@ -20,7 +20,6 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import psutil
 import pytest
 
@@ -28,6 +27,7 @@ from monitor.ledger.store import Ledger
 from tests.commands.test_cli import laststep
 from tests.tui import examples
 
+aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("textual_serve")
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -114,7 +114,9 @@ def test_training_samples_are_progress_without_a_step(folder: Path) -> None:
     assert source.poll(NOW) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"LASTSTEP", b"x" * 4000, _counters()[:70]])
+@pytest.mark.parametrize(
+    "content", [b"", b"LASTSTEP", b"x" * 4000, _counters()[:70]], ids=["empty", "name only", "foreign", "cut"]
+)
 def test_a_counter_file_that_is_cut_or_foreign_counts_nothing(folder: Path, content: bytes) -> None:
     path = _mine(folder, _event("process"))
     path.with_name(path.name.replace(records.EVENTS_ENDING, records.COUNTERS_ENDING)).write_bytes(content)
