@@ -43,13 +43,24 @@ class DashboardServer(Server):
         """Only what went wrong, on stderr."""
         logging.basicConfig(level="WARNING", format="laststep: %(message)s")
 
+    def serve(self, debug: bool = False) -> None:
+        """Serve until a signal ends it; `ready` is called once the port listens, which `on_startup` comes before."""
+        self.debug = debug
+        self.initialize_logging()
+        web.run_app(
+            self._make_app(),
+            host=self.host,
+            port=self.port,
+            handle_signals=False,
+            print=lambda *_: self._ready(),
+        )
+
     async def on_startup(self, app: web.Application) -> None:
-        """Say that it is there, once it is."""
+        """Take the signals over."""
         del app
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, self._end, 128 + number)
-        self._ready()
 
     def _end(self, code: int) -> None:
         self.exit_code = code
