@@ -188,6 +188,10 @@ def _check(key: Any, value: Any, where: str) -> None:
         near = difflib.get_close_matches(str(key), sorted(known), n=1)
         hint = f"did you mean `{near[0]}`?" if near else "known keys: " + ", ".join(sorted(known))
         raise UnknownKey(f"{where}: unknown key `{key}`", hint)
+    if known[key] is str:
+        if not isinstance(value, str):
+            raise BadConfig(f"{where}: `{key}` must be text, not `{value}`", f'put it in quotes: {key}: "…"')
+        return
     whole = known[key] is int
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
