@@ -66,7 +66,7 @@ class SourceSet:
         self._polls["ray"] = (settings.ray_seconds, self._poll_ray)
         self._polls["gpus"] = (settings.gpu_seconds, self._poll_gpus)
         self._polls["processes"] = (tick, self._poll_processes)
-        self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids).poll)
+        self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids, self._profile.checkpoints).poll)
         if location.console_log:
             self._polls["console"] = (tick, ConsoleSource(Path(location.console_log), self._profile).poll)
 
@@ -113,7 +113,7 @@ class SourceSet:
         if config.checkpoint_dir and "checkpoints" not in self._polls:
             self._polls["checkpoints"] = (
                 self._settings.checkpoint_seconds,
-                CheckpointSource(Path(config.checkpoint_dir)).poll,
+                CheckpointSource(Path(config.checkpoint_dir), self._profile.checkpoints).poll,
             )
         if config.file_log and "file_logger" not in self._polls:
             self._polls["file_logger"] = (

@@ -109,12 +109,13 @@ class Validation:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint folder `global_step_N` on disk."""
+    """A checkpoint folder on disk (verl's `global_step_N`, TRL's `checkpoint-N`)."""
 
     step: int
     path: str
     complete: bool
-    """True where the marker names this step or a later one and all shards are there."""
+    """True where the marker names this step or a later one and all shards are there; in a layout without one, where
+    the file that is written last is there."""
     at: float | None = None
     """When it last grew or turned complete."""
     bytes: int = 0

@@ -58,7 +58,8 @@ def read_config(places: ConfigPlaces) -> dict[str, Any]:
 
 def _read(places: ConfigPlaces) -> tuple[dict[str, Any], dict[str, Any]]:
     fields: dict[str, Any] = {"trainer": places.profile.name}
-    facts = _quietly(lambda: HookSource(places.hooks_dir, lambda: places.pids).poll(time.time()))
+    hooks = HookSource(places.hooks_dir, lambda: places.pids, places.profile.checkpoints)
+    facts = _quietly(lambda: hooks.poll(time.time()))
     printed: dict[str, Any] | None = None
     if places.console is not None:
         source = ConsoleSource(places.console, places.profile)
