@@ -19,6 +19,7 @@ from monitor.settings import Settings
 from monitor.sources.call_facts import CallFacts
 from monitor.sources.checkpoints import CheckpointSource
 from monitor.sources.console import ConsoleSource
+from monitor.sources.console_writers import OwnRun
 from monitor.sources.dumps import DumpSource
 from monitor.sources.file_logger import FileLoggerSource
 from monitor.sources.gpus import GpuReader
@@ -40,6 +41,13 @@ class SourceStatus:
 
 
 Poll = Callable[[float], list[Fact]]
+
+
+def own_run(location: RunLocation) -> OwnRun:
+    """What tells this run's lines from another's in one log."""
+    trainers = [process.pid for process in location.processes if process.role == "trainer"]
+    pids = {pid for pid in (location.driver_pid, *trainers) if pid}
+    return OwnRun(location.config.experiment, frozenset(pids))
 
 
 class SourceSet:
@@ -68,7 +76,8 @@ class SourceSet:
         self._polls["processes"] = (tick, self._poll_processes)
         self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids, self._profile.checkpoints).poll)
         if location.console_log:
-            self._polls["console"] = (tick, ConsoleSource(Path(location.console_log), self._profile).poll)
+            console = ConsoleSource(Path(location.console_log), self._profile, own=own_run(location))
+            self._polls["console"] = (tick, console.poll)
 
     @property
     def statuses(self) -> tuple[SourceStatus, ...]:

@@ -17,6 +17,7 @@ from monitor.model.fact import Fact, FactKind
 from monitor.model.reading import SourceError
 from monitor.sources import proc
 from monitor.sources.console import ConsoleSource
+from monitor.sources.console_writers import OwnRun
 from monitor.sources.hook_files import HookSource
 from monitor.sources.printed_config import PATHS, absolute, config_fields, file_log_path, logs_to_file
 from monitor.sources.ray_processes import process_environ
@@ -62,7 +63,8 @@ def _read(places: ConfigPlaces) -> tuple[dict[str, Any], dict[str, Any]]:
     facts = _quietly(lambda: hooks.poll(time.time()))
     printed: dict[str, Any] | None = None
     if places.console is not None:
-        source = ConsoleSource(places.console, places.profile)
+        pids = frozenset(pid for pid in (places.driver_pid, places.trainer_pid) if pid)
+        source = ConsoleSource(places.console, places.profile, own=OwnRun(pids=pids))
         facts += _quietly(lambda: source.poll(time.time()))
         source.close()
         printed = source.printed_config
