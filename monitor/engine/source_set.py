@@ -28,6 +28,7 @@ from monitor.sources.process_load import Load, ProcessLoad
 from monitor.sources.ray_api import RayApi
 from monitor.sources.run_locator import RunLocation, RunProcess
 from monitor.sources.trainer_profile import TrainerProfile
+from monitor.sources.trainer_version import version_poll
 from monitor.sources.validation_file import ValidationFileSource
 
 
@@ -75,8 +76,11 @@ class SourceSet:
         self._polls["gpus"] = (settings.gpu_seconds, self._poll_gpus)
         self._polls["processes"] = (tick, self._poll_processes)
         self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids, self._profile.checkpoints).poll)
+        own = own_run(location)
+        trainers = sorted(own.pids - {location.driver_pid}) or sorted(own.pids)
+        self._polls["trainer version"] = (float("inf"), version_poll(self._profile, next(iter(trainers), None)))
         if location.console_log:
-            console = ConsoleSource(Path(location.console_log), self._profile, own=own_run(location))
+            console = ConsoleSource(Path(location.console_log), self._profile, own=own)
             self._polls["console"] = (tick, console.poll)
 
     @property

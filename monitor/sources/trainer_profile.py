@@ -78,6 +78,11 @@ class TrainerProfile:
     """One trainer, as its YAML file describes it."""
 
     name: str
+    package: str = ""
+    """The Python package that the trainer is; empty: its version is not looked for."""
+    versions: tuple[str, ...] = ()
+    """Versions that this profile was checked with (`0.9` is every 0.9.x): another one is told as not known. Empty: none
+    is."""
     entrypoints: tuple[str, ...] = ()
     """Patterns searched in a job's entry point or its driver's command line."""
     own_actors: tuple[str, ...] = ()
