@@ -13,7 +13,7 @@ from pathlib import Path
 from monitor.model.errors import LaststepError
 from monitor.model.fact import Evidence, Fact, FactKind
 from monitor.model.reading import Reading, Unknown
-from monitor.model.run import GpuReading, RunConfig
+from monitor.model.run import EngineRequests, GpuReading, RunConfig
 from monitor.model.snapshot import RayActor, RayCall
 from monitor.settings import Settings
 from monitor.sources.call_facts import CallFacts
@@ -30,6 +30,7 @@ from monitor.sources.run_locator import RunLocation, RunProcess
 from monitor.sources.trainer_profile import TrainerProfile
 from monitor.sources.trainer_version import version_poll
 from monitor.sources.validation_file import ValidationFileSource
+from monitor.sources.vllm_metrics import VllmMetrics
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,17 @@ class SourceSet:
         self.processes: tuple[RunProcess, ...] = location.processes
         self.loads: dict[int, Load] = {}
         self.gpus: Reading[tuple[GpuReading, ...]] = Reading(0.0)
+        self.engines: Reading[tuple[EngineRequests, ...]] | None = None
+        """Requests in the rollout engines; None: no endpoint is named."""
         tick = settings.tick_seconds
         self._polls["ray"] = (settings.ray_seconds, self._poll_ray)
         self._polls["gpus"] = (settings.gpu_seconds, self._poll_gpus)
         self._polls["processes"] = (tick, self._poll_processes)
         self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids, self._profile.checkpoints).poll)
+        urls = dict.fromkeys((*settings.vllm_metrics_urls.split(), *self._profile.metrics_urls))
+        self._vllm = VllmMetrics(urls, settings.request_deadline_seconds)
+        if urls:
+            self._polls["vllm metrics"] = (settings.ray_seconds, self._poll_vllm)
         own = own_run(location)
         trainers = sorted(own.pids - {location.driver_pid}) or sorted(own.pids)
         self._polls["trainer version"] = (float("inf"), version_poll(self._profile, next(iter(trainers), None)))
@@ -149,6 +156,12 @@ class SourceSet:
         self.gpus = self._gpu_reader.poll(now)
         if self.gpus.unknown is not None:
             raise LaststepError(self.gpus.unknown.because, self.gpus.unknown.cure)
+        return []
+
+    def _poll_vllm(self, now: float) -> list[Fact]:
+        self.engines = self._vllm.poll(now)
+        if self.engines.unknown is not None:
+            raise LaststepError(self.engines.unknown.because, self.engines.unknown.cure)
         return []
 
     def _poll_processes(self, now: float) -> list[Fact]:

@@ -190,3 +190,13 @@ class GpuReading:
     temperature: float | None = None
     pids: tuple[int, ...] = ()
     errors: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class EngineRequests:
+    """Requests of one rollout engine at one moment, by the engine's own count."""
+
+    engine: str
+    """Where it answers, and its number there: `127.0.0.1:8000 engine 0`."""
+    running: int
+    waiting: int

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from monitor.settings import BadConfig, build, config_directory, load_yaml, user_config_path
+from monitor.settings import BadConfig, addresses, build, config_directory, load_yaml, user_config_path
 
 
 class UnknownTrainer(BadConfig):
@@ -121,6 +121,8 @@ class TrainerProfile:
     """The file logger's environment: the file itself, or the folder of {project}/{experiment}.jsonl."""
     file_log_beside_console: bool = False
     """Its default folder lies beside the console log, not in the trainer's working folder."""
+    metrics_urls: tuple[str, ...] = ()
+    """Where its rollout engines serve vLLM's Prometheus metrics, where that is always the same."""
     evaluation_engine: str | None = None
     """`package.module:attribute` of the engine that a rerun scores with; None: none is built for this trainer."""
 
@@ -193,6 +195,7 @@ def read_profile(path: Path) -> TrainerProfile:
             re.compile(pattern)
         except re.error as error:
             raise BadConfig(f"{path}: `{pattern}` is no regular expression ({error})") from error
+    addresses(" ".join(profile.metrics_urls), f"{path}: metrics_urls")
     if "step" not in re.compile(profile.checkpoints.folder).groupindex:
         raise BadConfig(f"{path}: checkpoints: `folder` names no step", "write its number as (?P<step>\\d+)")
     return profile
