@@ -47,9 +47,8 @@ Poll = Callable[[float], list[Fact]]
 
 def own_run(location: RunLocation) -> OwnRun:
     """What tells this run's lines from another's in one log."""
-    trainers = [process.pid for process in location.processes if process.role == "trainer"]
-    pids = {pid for pid in (location.driver_pid, *trainers) if pid}
-    return OwnRun(location.config.experiment, frozenset(pids))
+    trainer = next((process.pid for process in location.processes if process.role == "trainer"), None)
+    return OwnRun.of(location.config.experiment, location.driver_pid, trainer)
 
 
 class SourceSet:
@@ -84,8 +83,8 @@ class SourceSet:
         if urls:
             self._polls["vllm metrics"] = (settings.ray_seconds, self._poll_vllm)
         own = own_run(location)
-        trainers = sorted(own.pids - {location.driver_pid}) or sorted(own.pids)
-        self._polls["trainer version"] = (float("inf"), version_poll(self._profile, next(iter(trainers), None)))
+        trainer = own.trainer_pid or location.driver_pid
+        self._polls["trainer version"] = (float("inf"), version_poll(self._profile, trainer))
         if location.console_log:
             console = ConsoleSource(Path(location.console_log), self._profile, own=own)
             self._polls["console"] = (tick, console.poll)

@@ -26,7 +26,15 @@ class OwnRun:
 
     experiment: str | None = None
     pids: frozenset[int] = frozenset()
-    """Its driver and its trainer, as Ray numbers them on this node."""
+    """Its trainer and its driver, as Ray numbers them on this node; empty where the trainer's is not known: then a line
+    of another process proves nothing."""
+    trainer_pid: int | None = None
+
+    @classmethod
+    def of(cls, experiment: str | None, driver_pid: int | None, trainer_pid: int | None) -> OwnRun:
+        """Of what a run's location knows."""
+        pids = {pid for pid in (driver_pid, trainer_pid) if pid} if trainer_pid else set()
+        return cls(experiment, frozenset(pids), trainer_pid)
 
 
 class Whose(enum.Enum):

@@ -63,8 +63,8 @@ def _read(places: ConfigPlaces) -> tuple[dict[str, Any], dict[str, Any]]:
     facts = _quietly(lambda: hooks.poll(time.time()))
     printed: dict[str, Any] | None = None
     if places.console is not None:
-        pids = frozenset(pid for pid in (places.driver_pid, places.trainer_pid) if pid)
-        source = ConsoleSource(places.console, places.profile, own=OwnRun(pids=pids))
+        own = OwnRun.of(None, places.driver_pid, places.trainer_pid)
+        source = ConsoleSource(places.console, places.profile, own=own)
         facts += _quietly(lambda: source.poll(time.time()))
         source.close()
         printed = source.printed_config

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from pprint import pformat
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.model.fact import Fact, FactKind
 from monitor.sources.console import ConsoleSource
@@ -146,6 +149,30 @@ def test_a_name_that_the_command_line_gave_unresolved_hides_nothing(tmp_path: Pa
     log = Log(tmp_path, OwnRun("run_${now:%H}"))
     facts = log.write(*_printed("run_13"), SCORE.format(1, 0.1))
     assert _scores(facts) == [(1, 0.1)]
+
+
+def test_where_the_trainers_process_is_not_known_another_process_proves_nothing(tmp_path: Path) -> None:
+    log = Log(tmp_path, OwnRun.of("run_${now:%H}", driver_pid=10, trainer_pid=None))
+    facts = log.write(*_printed("run_13", OURS), OURS + SCORE.format(1, 0.1))
+    assert _scores(facts) == [(1, 0.1)]
+
+
+@settings(max_examples=50)
+@given(order=st.lists(st.booleans(), min_size=40, max_size=40), at_once=st.integers(1, 40))
+def test_however_two_runs_lie_between_each_other_exactly_ours_is_told(order: list[bool], at_once: int) -> None:
+    ours = [*_printed("ours", OURS), *(OURS + SCORE.format(step, step / 10) for step in range(1, 9))]
+    others = [*_printed("other", OTHERS), *(OTHERS + SCORE.format(step, 0.95) for step in range(1, 9))]
+    lines = []
+    for mine in order:
+        source = ours if (mine and ours) or not others else others
+        lines += [source.pop(0)] if source else []
+    lines += ours
+    with tempfile.TemporaryDirectory() as folder:
+        log = Log(Path(folder), OwnRun.of("ours", 10, 11))
+        facts = [fact for place in range(0, len(lines), at_once) for fact in log.write(*lines[place : place + at_once])]
+        log.source.close()
+    assert _scores(facts) == [(step, step / 10) for step in range(1, 9)]
+    assert {f.data["experiment"] for f in facts if f.kind is FactKind.RUN_CONFIG and "experiment" in f.data} == {"ours"}
 
 
 @pytest.mark.parametrize(
