@@ -130,3 +130,18 @@ def test_a_step_that_is_logged_in_parts_is_no_other_run(tmp_path: Path) -> None:
     path.write_text(json.dumps({"step": 1, "data": {"a": 1}}) + "\n" + _line(2) + '{"step": 1, "data": {"b": 2}}\n')
     facts = _source(path).poll(NOW)
     assert _steps(facts) == [1, 2] and _told(facts) == ""
+
+
+def test_a_restart_that_puts_another_file_in_its_place_is_told_and_its_steps_are_not_this_runs(tmp_path: Path) -> None:
+    path = tmp_path / "exp.jsonl"
+    source = _source(path)
+    path.write_text(_line(1))
+    source.poll(NOW)
+    with path.open("a") as file:
+        file.write(_line(2))
+    source.poll(NOW)
+    other = tmp_path / "other.jsonl"
+    other.write_text(_line(1, other=1) + _line(2, other=1) + _line(3, **{"val-core/x/acc/mean@1": 0.9}))
+    other.replace(path)
+    (notice,) = source.poll(NOW)
+    assert notice.kind is FactKind.NOTICE and "up to 2 stand only in the ledger" in notice.data["text"]
