@@ -79,7 +79,8 @@ class Writers:
         """True where a line of `process` (Ray's prefix, or empty) may be our run's."""
         key = process_key(process)
         if not key:
-            return not self._waiting
+            # Once another run writes too, a line that names no process (a redrawn bar) may be that run's.
+            return not self._waiting and (self._known is None or not self._ours)
         self._recent.add(key)
         if key == self._printer:
             self._settled |= self._recent

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -173,6 +175,28 @@ def test_however_two_runs_lie_between_each_other_exactly_ours_is_told(order: lis
         log.source.close()
     assert _scores(facts) == [(step, step / 10) for step in range(1, 9)]
     assert {f.data["experiment"] for f in facts if f.kind is FactKind.RUN_CONFIG and "experiment" in f.data} == {"ours"}
+
+
+@pytest.mark.parametrize(("run", "profile", "pid"), [("legacy_0_9_1", "verl", 19537), ("v1_0_9_1", "verl_v1", 28530)])
+@pytest.mark.parametrize("seed", range(3))
+def test_of_two_real_runs_of_verl_in_one_log_exactly_ours_has_its_scores(
+    tmp_path: Path, run: str, profile: str, pid: int, seed: int
+) -> None:
+    real = Path(__file__).parent / "verl_lines" / run / "console.log"
+    ours = real.read_text(encoding="utf-8", errors="replace").splitlines()
+    others = [re.sub(r"pid=(\d+)", r"pid=9\1", line).replace("mean@1:0", "mean@1:9") for line in ours]
+    alone = ConsoleSource(real, load_profile(profile)).poll(4e9)
+    assert _scores(alone)
+    order = random.Random(seed)
+    lines: list[str] = []
+    while ours or others:
+        source = ours if ours and (not others or order.random() < 0.5) else others
+        count = order.randint(1, 5)
+        lines += source[:count]
+        del source[:count]
+    facts = Log(tmp_path, OwnRun.of(None, None, pid), profile).write(*lines)
+    assert _scores(facts) == _scores(alone)
+    assert set(_ended(facts)) <= set(_ended(alone))
 
 
 @pytest.mark.parametrize(
