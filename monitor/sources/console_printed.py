@@ -89,6 +89,23 @@ class ConsolePrinted(ConsoleValidations):
         if whose is Whose.EARLIER:
             return []
         self.printed_config = config
+        self._begin_attempt(config, fields)
+        where = Evidence("the printed configuration", self._path, evidence.line, at)
+        facts = [self._fact(FactKind.RUN_CONFIG, at, where, None, None, **fields)]
+        if self._writers.scores_unsure:
+            text = (
+                "an earlier experiment in this log was not seen to end, and no line names its process: whose scores "
+                f"the log tells is not known, so none is taken from it; {CURE}"
+            )
+            facts.append(self._fact(FactKind.NOTICE, at, where, None, None, text=text))
+        frequency = self._now.test_freq
+        if frequency is not None and frequency <= 0:
+            text = f"no final validation is due: the run's test_freq is {frequency}"
+            facts.append(self._fact(FactKind.NOTICE, at, where, None, None, text=text))
+        return facts
+
+    def _begin_attempt(self, config: dict[str, Any], fields: dict[str, Any]) -> None:
+        """What reading this attempt's lines needs of its configuration."""
         rows, each = (
             reading_value(config, self.profile, name) for name in ("validation_batch_size", "validation_samples_each")
         )
@@ -103,19 +120,6 @@ class ConsolePrinted(ConsoleValidations):
         self._now.validate_before_train = fields.get("validate_before_train")
         self._now.configured = True
         self._now.validation_data_dir = fields.get("validation_data_dir")
-        where = Evidence("the printed configuration", self._path, evidence.line, at)
-        facts = [self._fact(FactKind.RUN_CONFIG, at, where, None, None, **fields)]
-        if self._writers.scores_unsure:
-            text = (
-                "an earlier experiment in this log was not seen to end, and no line names its process: whose scores "
-                f"the log tells is not known, so none is taken from it; {CURE}"
-            )
-            facts.append(self._fact(FactKind.NOTICE, at, where, None, None, text=text))
-        frequency = self._now.test_freq
-        if frequency is not None and frequency <= 0:
-            text = f"no final validation is due: the run's test_freq is {frequency}"
-            facts.append(self._fact(FactKind.NOTICE, at, where, None, None, text=text))
-        return facts
 
     def _metrics(self, kind: str, text: str, at: float, evidence: Evidence) -> list[Fact]:
         if kind in self._now.metrics_told:
