@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from monitor.model.errors import LaststepError
 from monitor.model.json_form import MalformedRecord, from_json
@@ -97,6 +98,7 @@ class Settings:
     on_finding_deadline_seconds: float
     log_tail_lines: int
     theme: str
+    vllm_metrics_urls: str
     hash_limit_bytes: int
 
 
@@ -139,7 +141,25 @@ def load_with_origins(user_path: Path | None = None) -> tuple[Settings, dict[str
         raise BadConfig(
             f"{origins['theme'].where}: there is no theme `{settings.theme}`", "themes: " + ", ".join(THEME_NAMES)
         )
+    addresses(settings.vllm_metrics_urls, f"{origins['vllm_metrics_urls'].where}: vllm_metrics_urls")
     return settings, origins
+
+
+def addresses(text: str, where: str) -> tuple[str, ...]:
+    """HTTP addresses separated by spaces, each once. Raises `BadConfig`."""
+    for url in text.split():
+        if not _is_address(url):
+            raise BadConfig(f"{where}: `{url}` is no address", "write it as http://127.0.0.1:8000/metrics")
+    return tuple(dict.fromkeys(text.split()))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # A port that is no number raises when it is asked for.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def variable_of(key: str) -> str:
@@ -188,6 +208,10 @@ def _check(key: Any, value: Any, where: str) -> None:
         near = difflib.get_close_matches(str(key), sorted(known), n=1)
         hint = f"did you mean `{near[0]}`?" if near else "known keys: " + ", ".join(sorted(known))
         raise UnknownKey(f"{where}: unknown key `{key}`", hint)
+    if known[key] is str:
+        if not isinstance(value, str):
+            raise BadConfig(f"{where}: `{key}` must be text, not `{value}`", f'put it in quotes: {key}: "…"')
+        return
     whole = known[key] is int
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):

@@ -14,6 +14,7 @@ def test_every_setting_has_a_default_in_the_shipped_yaml() -> None:
     loaded = settings.load(Path("/nonexistent/monitor.yaml"))
     assert loaded.tick_seconds == 1.0
     assert loaded.first_snapshot_seconds == 3.0
+    assert loaded.theme == "auto"
 
 
 def test_own_values_override_only_the_keys_they_name(tmp_path: Path) -> None:
@@ -34,7 +35,9 @@ def test_an_unknown_key_is_refused_with_file_line_and_nearest_right_word(tmp_pat
     assert "tick_seconds" in caught.value.HELP_TEXT
 
 
-@pytest.mark.parametrize("text", ["tick_seconds: [", "- a\n- b\n", "tick_seconds: fast\n", "tick_seconds: true\n"])
+@pytest.mark.parametrize(
+    "text", ["tick_seconds: [", "- a\n- b\n", "tick_seconds: fast\n", "tick_seconds: true\n", "theme: 3\n"]
+)
 def test_a_file_that_is_not_settings_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
     own = tmp_path / "monitor.yaml"
     own.write_text(text)

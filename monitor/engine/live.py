@@ -46,6 +46,7 @@ def live_document(
         "verdict": to_json(verdict),
         "bundle": bundle,
         "gpus": to_json(sources.gpus),
+        "engines": to_json(sources.engines) if sources.engines is not None else None,
         "processes": _processes(sources),
         "loops": _loops(snapshot.processes if snapshot else ()),
         "loops_at": snapshot.taken_at if snapshot else None,

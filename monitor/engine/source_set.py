@@ -13,12 +13,13 @@ from pathlib import Path
 from monitor.model.errors import LaststepError
 from monitor.model.fact import Evidence, Fact, FactKind
 from monitor.model.reading import Reading, Unknown
-from monitor.model.run import GpuReading, RunConfig
+from monitor.model.run import EngineRequests, GpuReading, RunConfig
 from monitor.model.snapshot import RayActor, RayCall
 from monitor.settings import Settings
 from monitor.sources.call_facts import CallFacts
 from monitor.sources.checkpoints import CheckpointSource
 from monitor.sources.console import ConsoleSource
+from monitor.sources.console_writers import OwnRun
 from monitor.sources.dumps import DumpSource
 from monitor.sources.file_logger import FileLoggerSource
 from monitor.sources.gpus import GpuReader
@@ -27,7 +28,9 @@ from monitor.sources.process_load import Load, ProcessLoad
 from monitor.sources.ray_api import RayApi
 from monitor.sources.run_locator import RunLocation, RunProcess
 from monitor.sources.trainer_profile import TrainerProfile
+from monitor.sources.trainer_version import version_poll
 from monitor.sources.validation_file import ValidationFileSource
+from monitor.sources.vllm_metrics import VllmMetrics
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class SourceStatus:
 
 
 Poll = Callable[[float], list[Fact]]
+
+
+def own_run(location: RunLocation) -> OwnRun:
+    """What tells this run's lines from another's in one log."""
+    trainer = next((process.pid for process in location.processes if process.role == "trainer"), None)
+    return OwnRun.of(location.config.experiment, location.driver_pid, trainer)
 
 
 class SourceSet:
@@ -62,13 +71,23 @@ class SourceSet:
         self.processes: tuple[RunProcess, ...] = location.processes
         self.loads: dict[int, Load] = {}
         self.gpus: Reading[tuple[GpuReading, ...]] = Reading(0.0)
+        self.engines: Reading[tuple[EngineRequests, ...]] | None = None
+        """Requests in the rollout engines; None: no endpoint is named."""
         tick = settings.tick_seconds
         self._polls["ray"] = (settings.ray_seconds, self._poll_ray)
         self._polls["gpus"] = (settings.gpu_seconds, self._poll_gpus)
         self._polls["processes"] = (tick, self._poll_processes)
-        self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids).poll)
+        self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids, self._profile.checkpoints).poll)
+        urls = dict.fromkeys((*settings.vllm_metrics_urls.split(), *self._profile.metrics_urls))
+        self._vllm = VllmMetrics(urls, settings.request_deadline_seconds)
+        if urls:
+            self._polls["vllm metrics"] = (settings.ray_seconds, self._poll_vllm)
+        own = own_run(location)
+        trainer = own.trainer_pid or location.driver_pid
+        self._polls["trainer version"] = (float("inf"), version_poll(self._profile, trainer))
         if location.console_log:
-            self._polls["console"] = (tick, ConsoleSource(Path(location.console_log), self._profile).poll)
+            console = ConsoleSource(Path(location.console_log), self._profile, own=own)
+            self._polls["console"] = (tick, console.poll)
 
     @property
     def statuses(self) -> tuple[SourceStatus, ...]:
@@ -113,7 +132,7 @@ class SourceSet:
         if config.checkpoint_dir and "checkpoints" not in self._polls:
             self._polls["checkpoints"] = (
                 self._settings.checkpoint_seconds,
-                CheckpointSource(Path(config.checkpoint_dir)).poll,
+                CheckpointSource(Path(config.checkpoint_dir), self._profile.checkpoints).poll,
             )
         if config.file_log and "file_logger" not in self._polls:
             self._polls["file_logger"] = (
@@ -136,6 +155,12 @@ class SourceSet:
         self.gpus = self._gpu_reader.poll(now)
         if self.gpus.unknown is not None:
             raise LaststepError(self.gpus.unknown.because, self.gpus.unknown.cure)
+        return []
+
+    def _poll_vllm(self, now: float) -> list[Fact]:
+        self.engines = self._vllm.poll(now)
+        if self.engines.unknown is not None:
+            raise LaststepError(self.engines.unknown.because, self.engines.unknown.cure)
         return []
 
     def _poll_processes(self, now: float) -> list[Fact]:

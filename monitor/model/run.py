@@ -109,12 +109,13 @@ class Validation:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint folder `global_step_N` on disk."""
+    """A checkpoint folder on disk (verl's `global_step_N`, TRL's `checkpoint-N`)."""
 
     step: int
     path: str
     complete: bool
-    """True where the marker names this step or a later one and all shards are there."""
+    """True where the marker names this step or a later one and all shards are there; in a layout without one, where
+    the file that is written last is there."""
     at: float | None = None
     """When it last grew or turned complete."""
     bytes: int = 0
@@ -189,3 +190,13 @@ class GpuReading:
     temperature: float | None = None
     pids: tuple[int, ...] = ()
     errors: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class EngineRequests:
+    """Requests of one rollout engine at one moment, by the engine's own count."""
+
+    engine: str
+    """Where it answers, and its number there: `127.0.0.1:8000 engine 0`."""
+    running: int
+    waiting: int

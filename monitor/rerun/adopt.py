@@ -97,7 +97,7 @@ def _facts(config: RunConfig, profile: TrainerProfile, folder: Path) -> list[Fac
     if config.validation_data_dir:
         sources.append(DumpSource(Path(config.validation_data_dir)))
     if config.checkpoint_dir:
-        sources.append(CheckpointSource(Path(config.checkpoint_dir)))
+        sources.append(CheckpointSource(Path(config.checkpoint_dir), profile.checkpoints))
     if config.project and config.experiment:
         for file in folder.glob(f"**/{config.project}/{config.experiment}.jsonl"):
             sources.append(FileLoggerSource(file, profile))

@@ -1,7 +1,9 @@
-"""Checkpoint folders `global_step_N`: which shards are there, whole or cut, and whether the marker names them.
+"""Checkpoint folders: which shards are there, whole or cut, and whether the marker names them.
 
-verl's layout: `actor/` (and `critic/`) with `{model,optim,extra_state}_world_size_W_rank_R.pt`, the marker
-`latest_checkpointed_iteration.txt` beside the folders, written last. Reads a shard's zip directory, never its tensors.
+verl's layout: `global_step_N` with `actor/` (and `critic/`), in them
+`{model,optim,extra_state}_world_size_W_rank_R.pt`; beside the folders the marker `latest_checkpointed_iteration.txt`,
+written last. Reads a shard's zip directory, never its tensors. Of another trainer's layout (`CheckpointPatterns`) only
+the file that is written last is asked for.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from pathlib import Path
 
 from monitor.model.fact import Evidence, Fact, FactKind
 from monitor.model.reading import SourceError
+from monitor.sources.trainer_profile import CheckpointPatterns
 
 SOURCE = "checkpoint"
 MARKER = "latest_checkpointed_iteration.txt"
-FOLDER = re.compile(r"^global_step_(\d+)$")
+VERL = CheckpointPatterns()
+FOLDER = re.compile(VERL.folder)
 SHARD = re.compile(r"^(?P<kind>model|optim|extra_state)_world_size_(?P<world>\d+)_rank_(?P<rank>\d+)\.pt$")
 MOST_RANKS = 65_536
 LEGACY_PICKLE = b"\x80"
@@ -38,7 +42,8 @@ class CheckpointState:
 
     step: int
     complete: bool
-    """All shards there and whole, and the marker names this step or a later one."""
+    """All shards there and whole, and the marker names this step or a later one; in another trainer's layout: the file
+    written last is there."""
     shards: tuple[str, ...]
     """Shards that are there and whole, relative paths."""
     missing: tuple[str, ...]
@@ -48,16 +53,19 @@ class CheckpointState:
     modified_at: float | None = None
 
 
-def inspect(path: Path) -> CheckpointState:
-    """The state of the folder `global_step_N`. Raises `NoCheckpoint`."""
-    match = FOLDER.match(path.name)
+def inspect(path: Path, layout: CheckpointPatterns = VERL) -> CheckpointState:
+    """The state of one checkpoint's folder. Raises `NoCheckpoint`."""
+    match = re.match(layout.folder, path.name)
     if match is None:
-        raise NoCheckpoint(f"{path} is not a folder named global_step_N")
-    step = int(match.group(1))
+        name = "global_step_N" if layout.folder == VERL.folder else f"as {layout.folder}"
+        raise NoCheckpoint(f"{path} is not a folder named {name}")
+    step = int(match["step"])
     try:
         files = sorted(_files(path))
     except OSError as error:
         raise NoCheckpoint(f"{path} can't be read: {error.strerror}") from error
+    if layout.last_file:
+        return _by_last_file(step, files, layout.last_file)
     sizes = {relative: found.st_size for relative, found in files}
     shards = {relative: SHARD.match(os.path.basename(relative)) for relative in sizes}
     damaged = {
@@ -75,6 +83,22 @@ def inspect(path: Path) -> CheckpointState:
         tuple(missing),
         sum(sizes.values()),
         marker,
+        max((found.st_mtime for _, found in files), default=None),
+    )
+
+
+def _by_last_file(step: int, files: list[tuple[str, os.stat_result]], last_file: str) -> CheckpointState:
+    """The state of a folder that is whole once `last_file` is there."""
+    sizes = {relative: found.st_size for relative, found in files}
+    whole = sizes.get(last_file, 0) > 0
+    why = "empty" if last_file in sizes else "absent"
+    return CheckpointState(
+        step,
+        whole,
+        (),
+        () if whole else (f"{last_file} ({why})",),
+        sum(sizes.values()),
+        None,
         max((found.st_mtime for _, found in files), default=None),
     )
 
@@ -154,8 +178,9 @@ def _sha256(path: Path) -> str:
 class CheckpointSource:
     """Poller of a folder of checkpoints: a fact whenever one grew, became complete or was damaged."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, layout: CheckpointPatterns = VERL) -> None:
         self._directory = directory
+        self._layout = layout
         self._listed: dict[int, tuple[int, float | None, int | None]] = {}
         self._told: dict[int, tuple[int, bool]] = {}
 
@@ -172,10 +197,11 @@ class CheckpointSource:
     def _folders(self) -> list[tuple[int, Path]]:
         try:
             with os.scandir(self._directory) as entries:
-                found = [(FOLDER.match(entry.name), Path(entry.path)) for entry in entries if entry.is_dir()]
+                folder = re.compile(self._layout.folder)
+                found = [(folder.match(entry.name), Path(entry.path)) for entry in entries if entry.is_dir()]
         except FileNotFoundError:
             return []
-        return sorted((int(match.group(1)), path) for match, path in found if match is not None)
+        return sorted((int(match["step"]), path) for match, path in found if match is not None)
 
     def _check(self, step: int, path: Path, marker: int | None, now: float) -> Fact | None:
         try:
@@ -189,7 +215,7 @@ class CheckpointSource:
             return None
         self._listed[step] = listed
         try:
-            state = inspect(path)
+            state = inspect(path, self._layout)
         except NoCheckpoint:
             return None
         if self._told.get(step) == (state.bytes, state.complete):

@@ -13,6 +13,7 @@ from pathlib import Path
 from monitor.model.fact import Evidence, Fact, FactKind
 from monitor.sources.console_lines import ConsoleLines
 from monitor.sources.console_validations import SOURCE
+from monitor.sources.console_writers import OwnRun
 from monitor.sources.log_tail import LogTail
 from monitor.sources.trainer_profile import TrainerProfile
 
@@ -21,14 +22,16 @@ MOST_READINGS = 64
 
 
 class ConsoleSource:
-    """Poller of a console log."""
+    """Poller of a console log. `own`: what is known of the run, where other runs may write into the same log."""
 
-    def __init__(self, path: Path, profile: TrainerProfile, base: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, profile: TrainerProfile, base: Path | None = None, own: OwnRun | None = None
+    ) -> None:
         self._path = path
         self._tail = LogTail(path)
         errors = path.with_suffix(".err")
         self._errors = LogTail(errors) if path.suffix == ".out" and errors.is_file() else None
-        self._lines = ConsoleLines(profile, str(path), base)
+        self._lines = ConsoleLines(profile, str(path), base, own)
         self._caught_up = False
 
     @property

@@ -41,5 +41,9 @@ class Standing:
     save_order: str | None = None
     validation_data_dir: str | None = None
     bar: int | None = None
+    resumed: int | None = None
+    """The step that a resumed run said it goes on from."""
+    metrics: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
+    """Metrics told of a step by a process; the newest ones are kept."""
     configured: bool = False
     """A configuration was printed and read."""

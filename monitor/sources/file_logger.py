@@ -2,7 +2,8 @@
 
 The trainer opens it anew at each start: what it held before the run began is another attempt's, and so is what is
 written after an erasure when its steps begin again, if this run was seen to write the file before. Neither is told as
-this run's, and the erasure is said.
+this run's, and the erasure is said. A file in which steps go back without an erasure was added to by another attempt:
+of what is found at first, the last attempt is told; what begins again later is another run's, with all that follows.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import json
 from pathlib import Path
 
 from monitor.model.fact import Evidence, Fact, FactKind
+from monitor.sources.console_writers import contradicts
 from monitor.sources.log_tail import LogLine, LogTail
 from monitor.sources.step_metrics import number, step_facts
+from monitor.sources.step_sequence import Place, StepSequence
 from monitor.sources.trainer_profile import TrainerProfile
 
 SOURCE = "file_logger"
+MOST_COMPARED = 64
+"""Steps of which the metrics are kept, to tell a step that is logged in parts from another run's."""
 
 
 class FileLoggerSource:
@@ -27,10 +32,14 @@ class FileLoggerSource:
         self._not_before = not_before
         self._tail = LogTail(path)
         self._told: set[int] = set()
+        self._metrics: dict[int, dict[str, float]] = {}
+        self._sequence = StepSequence()
         self._readings = 0
         self._grew = False
         """Seen to grow while it was watched: then it is this run that writes it."""
         self._other_attempt = False
+        self._began_again = False
+        """The line read last begins another attempt, which is this run's."""
         self._checking = False
 
     def poll(self, now: float) -> list[Fact]:
@@ -47,7 +56,10 @@ class FileLoggerSource:
         self._readings += 1
         at = min(now, self._tail.modified_at or now)
         for line in lines:
-            facts += self._line(line, at)
+            self._began_again = False
+            found = self._line(line, at)
+            # Of several attempts in a file that is read for the first time, the last one is this run's.
+            facts = found if self._began_again else facts + found
         return facts
 
     def _restarts(self, now: float) -> list[Fact]:
@@ -57,6 +69,8 @@ class FileLoggerSource:
         if not self._grew:
             # Nothing was added since it was first read: an earlier attempt's, erased when this run began.
             self._told.clear()
+            self._metrics.clear()
+            self._sequence = StepSequence()
             return []
         self._checking = True
         words = (
@@ -73,11 +87,43 @@ class FileLoggerSource:
             metrics = {str(name): found for name, value in data.items() if (found := number(value)) is not None}
         except (ValueError, KeyError, TypeError, AttributeError):
             return []
+        evidence = Evidence(f"metrics of step {step}", str(self._path), line.number, at)
         if self._checking:
             self._other_attempt = step <= max(self._told)
             self._checking = False
+        if self._other_attempt:
+            return []
+        if step in self._told and not contradicts(self._metrics.get(step, {}), metrics):
+            return []
+        place = self._sequence.take(step)
+        if place is not Place.ON:
+            return self._another_attempt(place, step, at, evidence) + self._tell(step, metrics, at, evidence)
+        return self._tell(step, metrics, at, evidence)
+
+    def _tell(self, step: int, metrics: dict[str, float], at: float, evidence: Evidence) -> list[Fact]:
         if self._other_attempt or step in self._told:
             return []
         self._told.add(step)
-        evidence = Evidence(f"metrics of step {step}", str(self._path), line.number, at)
+        self._metrics[step] = metrics
+        if len(self._metrics) > MOST_COMPARED:
+            del self._metrics[next(iter(self._metrics))]
         return step_facts(step, metrics, self._profile, SOURCE, at, evidence)
+
+    def _another_attempt(self, place: Place, step: int, at: float, evidence: Evidence) -> list[Fact]:
+        """Steps begin again in the file, though nothing erased it."""
+        newest = max(self._told, default=0)
+        self._began_again = self._readings <= 1
+        if place is Place.BETWEEN:
+            self._other_attempt = True
+            words = f"two runs write into the file log between each other (step {step} after {newest}): none is told"
+        elif self._began_again:
+            self._told.clear()
+            self._metrics.clear()
+            words = f"the file log holds an earlier attempt, up to step {newest}, above line {evidence.line}"
+        else:
+            self._other_attempt = True
+            words = (
+                f"the file log begins again with step {step} after step {newest}: another run writes it, and nothing "
+                "that it holds from there on is told as this run's"
+            )
+        return [Fact(FactKind.NOTICE, SOURCE, at, data={"text": words}, evidence=evidence)]

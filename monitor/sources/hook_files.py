@@ -15,10 +15,11 @@ from typing import Any
 
 from monitor.model.fact import Evidence, Fact, FactKind
 from monitor.model.reading import SourceError
-from monitor.sources.checkpoints import NoCheckpoint, inspect
+from monitor.sources.checkpoints import VERL, NoCheckpoint, inspect
 from monitor.sources.counter_file import Slot, read_counters
 from monitor.sources.log_tail import LogLine, LogTail
 from monitor.sources.printed_config import PATHS, absolute
+from monitor.sources.trainer_profile import CheckpointPatterns
 from trainer_hooks import records
 
 SOURCE = "hook"
@@ -44,10 +45,13 @@ class _Process:
 
 
 class HookSource:
-    """Poller of the hooks' folder for the processes that `pids` names."""
+    """Poller of the hooks' folder for the processes that `pids` names. `layout`: of the trainer's checkpoints."""
 
-    def __init__(self, directory: str | Path, pids: Callable[[], Iterable[int]]) -> None:
+    def __init__(
+        self, directory: str | Path, pids: Callable[[], Iterable[int]], layout: CheckpointPatterns = VERL
+    ) -> None:
         self._directory = Path(directory)
+        self._layout = layout
         self._pids = pids
         self._processes: dict[str, _Process] = {}
         self._done: dict[int, int] = {}
@@ -113,7 +117,7 @@ class HookSource:
             return None
         if kind is None or not isinstance(data, dict) or not isinstance(step, (int, type(None))):
             return None
-        data = _checked(kind, data, process.pid)
+        data = _checked(kind, data, process.pid, self._layout)
         if (
             kind is FactKind.PHASE_BEGIN
             and phase == TESTING
@@ -156,7 +160,7 @@ class HookSource:
         return facts
 
 
-def _checked(kind: FactKind, data: dict[str, Any], pid: int) -> dict[str, Any]:
+def _checked(kind: FactKind, data: dict[str, Any], pid: int, layout: CheckpointPatterns) -> dict[str, Any]:
     """A hook's data with what only the outside can know: paths made absolute, a checkpoint's shards looked at."""
     if kind is FactKind.RUN_CONFIG:
         # The hook calls its own process the driver; which process drives the job is for Ray to say.
@@ -164,7 +168,7 @@ def _checked(kind: FactKind, data: dict[str, Any], pid: int) -> dict[str, Any]:
         return {name: value for name, value in ((n, _path(n, v, pid)) for n, v in kept.items()) if value is not None}
     if kind is FactKind.CHECKPOINT and isinstance(data.get("path"), str):
         try:
-            state = inspect(Path(data["path"]))
+            state = inspect(Path(data["path"]), layout)
         except NoCheckpoint:
             return {**data, "complete": False, "bytes": data.get("bytes", 0)}
         return {**data, "complete": state.complete, "bytes": state.bytes, "missing": list(state.missing)}

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from monitor.model.reading import SourceError
 from monitor.model.snapshot import RayActor, RayCall
 from monitor.sources import ray_records
+from monitor.sources.http_get import fetch, reason
 from monitor.sources.ray_discovery import NoDashboard, RayCluster
 from monitor.sources.ray_records import RayJob, RayNode, RayWorker
 
@@ -101,9 +100,10 @@ class RayApi:
     def _get(self, path: str) -> dict[str, Any]:
         url = self.cluster.dashboard_url
         try:
-            status, body = _fetch(url, path, self.cluster.token, self.timeout)
+            headers = {"Authorization": f"Bearer {self.cluster.token}"} if self.cluster.token else {}
+            status, body = fetch(url, path, headers, self.timeout, LARGEST_ANSWER)
         except (OSError, http.client.HTTPException) as error:
-            raise RayUnreachable(f"Ray's HTTP API at {url} does not answer: {_reason(error)}") from error
+            raise RayUnreachable(f"Ray's HTTP API at {url} does not answer: {reason(error)}") from error
         if status in (401, 403):
             raise RayForbidden(f"Ray's HTTP API at {url} refuses {self._token_words()} (HTTP {status})")
         if status == 404:
@@ -125,36 +125,3 @@ class RayApi:
                 f"a request without a token ({origin})" if origin else "a request without a token, and none was found"
             )
         return f"the token from {origin or 'the caller'}"
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _fetch(url: str, path: str, token: str | None, timeout: float) -> tuple[int, bytes]:
-    """Status and body. `timeout` bounds the whole exchange, also where the server sends a byte at a time."""
-    deadline = time.monotonic() + timeout
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout)
-    try:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        connection.request("GET", f"{parts.path.rstrip('/')}{path}", headers=headers)
-        response = connection.getresponse()
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError(f"no full answer within {timeout:g} s")
-            if connection.sock is not None:
-                connection.sock.settimeout(remaining)
-            chunk = response.read1(1 << 20)
-            if not chunk:
-                return response.status, b"".join(chunks)
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > LARGEST_ANSWER:
-                raise http.client.HTTPException(f"an answer of more than {LARGEST_ANSWER >> 20} MiB")
-    finally:
-        connection.close()

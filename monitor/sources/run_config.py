@@ -17,6 +17,7 @@ from monitor.model.fact import Fact, FactKind
 from monitor.model.reading import SourceError
 from monitor.sources import proc
 from monitor.sources.console import ConsoleSource
+from monitor.sources.console_writers import OwnRun
 from monitor.sources.hook_files import HookSource
 from monitor.sources.printed_config import PATHS, absolute, config_fields, file_log_path, logs_to_file
 from monitor.sources.ray_processes import process_environ
@@ -58,10 +59,12 @@ def read_config(places: ConfigPlaces) -> dict[str, Any]:
 
 def _read(places: ConfigPlaces) -> tuple[dict[str, Any], dict[str, Any]]:
     fields: dict[str, Any] = {"trainer": places.profile.name}
-    facts = _quietly(lambda: HookSource(places.hooks_dir, lambda: places.pids).poll(time.time()))
+    hooks = HookSource(places.hooks_dir, lambda: places.pids, places.profile.checkpoints)
+    facts = _quietly(lambda: hooks.poll(time.time()))
     printed: dict[str, Any] | None = None
     if places.console is not None:
-        source = ConsoleSource(places.console, places.profile)
+        own = OwnRun.of(None, places.driver_pid, places.trainer_pid)
+        source = ConsoleSource(places.console, places.profile, own=own)
         facts += _quietly(lambda: source.poll(time.time()))
         source.close()
         printed = source.printed_config

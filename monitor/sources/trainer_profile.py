@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from monitor.settings import BadConfig, build, config_directory, load_yaml, user_config_path
+from monitor.settings import BadConfig, addresses, build, config_directory, load_yaml, user_config_path
 
 
 class UnknownTrainer(BadConfig):
@@ -63,10 +63,26 @@ class ConsolePatterns:
 
 
 @dataclass(frozen=True)
+class CheckpointPatterns:
+    """How a trainer lays out its checkpoints."""
+
+    folder: str = r"^global_step_(?P<step>\d+)$"
+    """[step]: the name of one checkpoint's folder."""
+    last_file: str = ""
+    """The file of such a folder that is written last, and so tells a whole checkpoint from one under way; empty: verl's
+    shards and its marker beside the folders tell it."""
+
+
+@dataclass(frozen=True)
 class TrainerProfile:
     """One trainer, as its YAML file describes it."""
 
     name: str
+    package: str = ""
+    """The Python package that the trainer is; empty: its version is not looked for."""
+    versions: tuple[str, ...] = ()
+    """Versions that this profile was checked with (`0.9` is every 0.9.x): another one is told as not known. Empty: none
+    is."""
     entrypoints: tuple[str, ...] = ()
     """Patterns searched in a job's entry point or its driver's command line."""
     own_actors: tuple[str, ...] = ()
@@ -88,6 +104,7 @@ class TrainerProfile:
     moving_calls: tuple[str, ...] = ()
     """`Class.method` (patterns, whole) of Ray calls whose end makes samples or moves a phase."""
     console: ConsolePatterns = field(default_factory=ConsolePatterns)
+    checkpoints: CheckpointPatterns = field(default_factory=CheckpointPatterns)
     config_keys: dict[str, str] = field(default_factory=dict)
     """Field of `RunConfig` → dotted key of the configuration the trainer prints."""
     reading_keys: dict[str, str] = field(default_factory=dict)
@@ -104,6 +121,8 @@ class TrainerProfile:
     """The file logger's environment: the file itself, or the folder of {project}/{experiment}.jsonl."""
     file_log_beside_console: bool = False
     """Its default folder lies beside the console log, not in the trainer's working folder."""
+    metrics_urls: tuple[str, ...] = ()
+    """Where its rollout engines serve vLLM's Prometheus metrics, where that is always the same."""
     evaluation_engine: str | None = None
     """`package.module:attribute` of the engine that a rerun scores with; None: none is built for this trainer."""
 
@@ -166,15 +185,19 @@ def _read_once(path: Path) -> TrainerProfile:
 def read_profile(path: Path) -> TrainerProfile:
     """The profile in a YAML file, checked: keys, types and patterns."""
     document = _document(path)
-    console = document.get("console")
-    if isinstance(console, dict):
-        build(ConsolePatterns, console, f"{path}: console")
+    nested: tuple[tuple[str, type[Any]], ...] = (("console", ConsolePatterns), ("checkpoints", CheckpointPatterns))
+    for key, kind in nested:
+        if isinstance(document.get(key), dict):
+            build(kind, document[key], f"{path}: {key}")
     profile = build(TrainerProfile, {"name": path.stem, **document}, str(path))
     for pattern in _patterns(document):
         try:
             re.compile(pattern)
         except re.error as error:
             raise BadConfig(f"{path}: `{pattern}` is no regular expression ({error})") from error
+    addresses(" ".join(profile.metrics_urls), f"{path}: metrics_urls")
+    if "step" not in re.compile(profile.checkpoints.folder).groupindex:
+        raise BadConfig(f"{path}: checkpoints: `folder` names no step", "write its number as (?P<step>\\d+)")
     return profile
 
 
@@ -222,4 +245,5 @@ def _patterns(document: dict[str, Any]) -> list[str]:
     ]
     maps = [document.get(key) or {} for key in ("roles", "child_roles")]
     named = [value for value in console.values() if isinstance(value, str)]
+    named += [value for key, value in (document.get("checkpoints") or {}).items() if key == "folder"]
     return [str(item) for item in itertools.chain(named, console.get("notices") or (), *lists, *maps)]

@@ -13,7 +13,7 @@ from monitor.model.errors import LaststepError
 from monitor.model.finding import Verdict
 from monitor.model.json_form import MalformedRecord, from_json
 from monitor.model.reading import Reading, Unknown
-from monitor.model.run import GpuReading, RunState, Validation
+from monitor.model.run import EngineRequests, GpuReading, RunState, Validation
 
 SCHEMA = 1
 
@@ -91,6 +91,7 @@ class Live:
     watch: WatchRow = WatchRow()
     bundle: str | None = None
     gpus: Reading[tuple[GpuReading, ...]] | None = None
+    engines: Reading[tuple[EngineRequests, ...]] | None = None
     processes: tuple[ProcessRow, ...] = ()
     loops: tuple[LoopRow, ...] = ()
     loops_at: float | None = None
@@ -120,18 +121,30 @@ class _GpuReadings:
     unknown: Unknown | None = None
 
 
+@dataclass(frozen=True)
+class _EngineReadings:
+    """The shape of `engines` in the document."""
+
+    at: float
+    value: tuple[EngineRequests, ...] | None = None
+    unknown: Unknown | None = None
+
+
 def parse(document: dict[str, Any]) -> Live:
     """The live value of a document. Raises `LiveUnreadable`."""
     schema = document.get("schema")
     if schema != SCHEMA:
         raise LiveUnreadable(f"the watch writes live documents of schema {schema}, this dashboard reads {SCHEMA}")
     try:
-        raw_gpus = document.get("gpus")
-        rest = {key: value for key, value in document.items() if key not in ("gpus", "schema") and value is not None}
+        apart = ("gpus", "engines", "schema")
+        rest = {key: value for key, value in document.items() if key not in apart and value is not None}
         live = from_json(Live, rest)
-        if raw_gpus is None:
-            return live
-        readings = from_json(_GpuReadings, raw_gpus)
-        return replace(live, gpus=Reading(readings.at, readings.value, readings.unknown))
+        if document.get("gpus") is not None:
+            gpus = from_json(_GpuReadings, document["gpus"])
+            live = replace(live, gpus=Reading(gpus.at, gpus.value, gpus.unknown))
+        if document.get("engines") is not None:
+            engines = from_json(_EngineReadings, document["engines"])
+            live = replace(live, engines=Reading(engines.at, engines.value, engines.unknown))
+        return live
     except MalformedRecord as error:
         raise LiveUnreadable(f"the live document is damaged: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from monitor.model.run import RunState
 from monitor.model.score import Score
 from tests.commands.test_cli import laststep
 from tests.ledger import examples
+from trainer_hooks import records
 
 
 def _run(kind: str) -> list[tuple[RunState, list[Score]]]:
@@ -61,3 +63,36 @@ def test_the_command_gets_the_hooks_and_where_to_write() -> None:
 
 def test_options_of_the_command_are_its_own() -> None:
     assert laststep("run", "--no-watch", "--", "sh", "-c", "exit 5", "--strict").returncode == 5
+
+
+def test_saving_first_without_the_hooks_is_refused_before_the_command_starts(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    done = laststep("run", "--save-first", "--no-hooks", "--", "touch", str(started))
+    assert done.returncode == 2 and "leave out `--no-hooks`" in done.stderr
+    assert not started.exists()
+
+
+def test_a_command_in_which_nothing_was_saved_first_is_told_and_keeps_its_exit_code() -> None:
+    done = laststep("run", "--save-first", "--no-watch", "--", "sh", "-c", "exit 5")
+    assert done.returncode == 5
+    assert "--save-first: nothing was saved first" in done.stderr
+
+
+def test_what_the_hooks_told_of_saving_first_is_not_said_again() -> None:
+    code = "from trainer_hooks import save_first; assert save_first.wanted(); save_first.tell(29, 'step 29 was saved')"
+    done = laststep("run", "--save-first", "--no-watch", "--", sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "step 29 was saved" in done.stderr
+    assert "nothing was saved first" not in done.stderr
+
+
+def test_what_an_earlier_run_told_of_saving_first_is_not_this_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(records.DIRECTORY_VARIABLE, str(tmp_path))
+    hooks = tmp_path / "hooks"
+    hooks.mkdir(mode=0o700)
+    (hooks / f"1-1{records.EVENTS_ENDING}").write_text('{"data":{"text":"save-first: step 29 was saved"}}\n')
+    began = (hooks / f"1-1{records.EVENTS_ENDING}").stat().st_mtime
+    assert run.save_first_told(began)
+    assert not run.save_first_told(began + 60.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,19 @@ def test_a_driver_that_is_gone_ends_the_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("known", "expected"), [(None, "/found.jsonl"), ("/known.jsonl", "/known.jsonl")])
 def test_what_is_found_later_fills_gaps_and_replaces_nothing(known: str | None, expected: str) -> None:
     assert completed(RunConfig(file_log=known), RunConfig(file_log="/found.jsonl")).file_log == expected
+
+
+def test_the_engines_are_asked_only_where_an_address_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = source_set(FakeRay(), os.getpid(), tmp_path)
+    sources.poll(100.0, RunConfig())
+    assert sources.engines is None and "vllm metrics" not in {status.name for status in sources.statuses}
+    sources.close()
+    monkeypatch.setenv("LASTSTEP_VLLM_METRICS_URLS", "http://127.0.0.1:1/metrics")
+    sources = source_set(FakeRay(), os.getpid(), tmp_path)
+    for second in range(0, 600, 3):
+        sources.poll(100.0 + second, RunConfig())
+        if unknown_since(sources, "vllm metrics") is not None:
+            break
+        time.sleep(0.05)
+    assert unknown_since(sources, "vllm metrics") is not None
+    sources.close()

@@ -10,6 +10,7 @@ import pytest
 
 from monitor.model.fact import FactKind
 from monitor.sources.checkpoints import CheckpointSource, NoCheckpoint, inspect, manifest
+from monitor.sources.trainer_profile import load_profile
 
 NOW = 4e9
 
@@ -126,3 +127,18 @@ def test_a_shard_lost_later_is_told(tmp_path: Path) -> None:
     (path / "actor/model_world_size_2_rank_0.pt").unlink()
     (fact,) = source.poll(NOW)
     assert not fact.data["complete"] and "model_world_size_2_rank_0" in fact.data["missing"][0]
+
+
+def test_checkpoints_of_another_layout_are_followed_by_their_own_names(tmp_path: Path) -> None:
+    source = CheckpointSource(tmp_path, load_profile("trl").checkpoints)
+    (tmp_path / "global_step_7").mkdir()
+    path = tmp_path / "checkpoint-29"
+    path.mkdir()
+    (path / "optimizer.pt").write_bytes(b"x")
+    (fact,) = source.poll(NOW)
+    assert (fact.step, fact.data["complete"]) == (29, False)
+    (path / "trainer_state.json").write_text("{}")
+    (fact,) = source.poll(NOW)
+    assert (fact.step, fact.data["complete"], fact.data["missing"]) == (29, True, [])
+    with pytest.raises(NoCheckpoint, match="not a folder named as"):
+        inspect(tmp_path / "global_step_7", load_profile("trl").checkpoints)

@@ -89,3 +89,59 @@ def test_a_file_older_than_the_run_is_left_alone_until_the_run_writes_it(tmp_pat
     assert source.poll(NOW) == []
     path.write_text(_line(1))
     assert _steps(source.poll(NOW)) == [1]
+
+
+def _told(facts: list[Fact]) -> str:
+    return "\n".join(fact.data["text"] for fact in facts if fact.kind is FactKind.NOTICE)
+
+
+def test_of_two_attempts_one_after_the_other_the_last_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "exp.jsonl"
+    first = "".join(_line(step, a=0.5) for step in (1, 2, 3))
+    path.write_text(first + _line(2, a=0.75) + "torn\n" + _line(3, a=0.25) + "torn\n")
+    facts = _source(path).poll(NOW)
+    assert [(f.step, f.data["metrics"]["a"]) for f in facts if f.kind is FactKind.STEP_END] == [(2, 0.75), (3, 0.25)]
+    assert "an earlier attempt, up to step 3" in _told(facts)
+
+
+def test_a_run_that_adds_to_this_runs_file_is_told_and_its_scores_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "exp.jsonl"
+    source = _source(path)
+    path.write_text(_line(1, a=1) + _line(2, a=1) + _line(3, a=1))
+    source.poll(NOW)
+    with path.open("a") as file:
+        file.write(_line(1, **{"a": 2, "val-core/x/acc/mean@1": 0.9}) + _line(4, **{"val-core/x/acc/mean@1": 0.9}))
+    facts = source.poll(NOW)
+    assert [fact.kind for fact in facts] == [FactKind.NOTICE]
+    assert "begins again with step 1 after step 3" in _told(facts)
+
+
+def test_two_runs_between_each_other_are_told_and_neither_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "exp.jsonl"
+    steps = [(5, 0.5), (1, 0.9), (6, 0.5), (2, 0.9)]
+    path.write_text("".join(_line(step, **{"val-core/x/acc/mean@1": score}) for step, score in steps))
+    facts = _source(path).poll(NOW)
+    assert [fact.kind for fact in facts] == [FactKind.NOTICE]
+    assert "between each other" in _told(facts)
+
+
+def test_a_step_that_is_logged_in_parts_is_no_other_run(tmp_path: Path) -> None:
+    path = tmp_path / "exp.jsonl"
+    path.write_text(json.dumps({"step": 1, "data": {"a": 1}}) + "\n" + _line(2) + '{"step": 1, "data": {"b": 2}}\n')
+    facts = _source(path).poll(NOW)
+    assert _steps(facts) == [1, 2] and _told(facts) == ""
+
+
+def test_a_restart_that_puts_another_file_in_its_place_is_told_and_its_steps_are_not_this_runs(tmp_path: Path) -> None:
+    path = tmp_path / "exp.jsonl"
+    source = _source(path)
+    path.write_text(_line(1))
+    source.poll(NOW)
+    with path.open("a") as file:
+        file.write(_line(2))
+    source.poll(NOW)
+    other = tmp_path / "other.jsonl"
+    other.write_text(_line(1, other=1) + _line(2, other=1) + _line(3, **{"val-core/x/acc/mean@1": 0.9}))
+    other.replace(path)
+    (notice,) = source.poll(NOW)
+    assert notice.kind is FactKind.NOTICE and "up to 2 stand only in the ledger" in notice.data["text"]

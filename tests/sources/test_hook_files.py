@@ -12,6 +12,7 @@ import pytest
 
 from monitor.model.fact import Fact, FactKind
 from monitor.sources.hook_files import HookSource, UnsafeHooks
+from monitor.sources.trainer_profile import load_profile
 from trainer_hooks import records
 
 NOW = 4e9
@@ -150,3 +151,19 @@ def test_a_checkpoint_is_complete_only_if_its_shards_are(folder: Path, tmp_path:
     shard.write_bytes(shard.read_bytes()[:500])
     _mine(folder, event)
     assert [fact.data["complete"] for fact in source.poll(NOW)] == [False]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_trls_checkpoint_is_complete_once_the_state_that_is_written_last_is_there(
+    folder: Path, tmp_path: Path, whole: bool
+) -> None:
+    path = tmp_path / "checkpoint-29"
+    path.mkdir()
+    (path / "model.safetensors").write_bytes(b"x" * 1000)
+    if whole:
+        (path / "trainer_state.json").write_text("{}")
+    _mine(folder, _event("checkpoint", step=29, data={"path": str(path), "complete": True}))
+    (fact,) = HookSource(folder, lambda: [ME], load_profile("trl").checkpoints).poll(NOW)
+    assert fact.data["complete"] is whole
+    assert fact.data["missing"] == ([] if whole else ["trainer_state.json (absent)"])
+    assert fact.data["bytes"] >= 1000

@@ -1,8 +1,10 @@
-"""Lines of OpenRLHF, NeMo-RL, SkyRL and slime as facts. Each line was made by the project's own format string.
+"""Lines of OpenRLHF, NeMo-RL, SkyRL and slime as facts.
 
-OpenRLHF 3c3be62: trainer/ppo_trainer.py, utils/logging_utils.py. NeMo-RL 7ea279a: nemo_rl/algorithms/grpo.py.
-SkyRL a956457: skyrl/train/trainer.py, utils/utils.py. slime 624b824: slime/observability/{rollout_metrics,
-logging_utils}.py.
+The lines were typed here after reading the projects' format strings; none of their code was run, and no line is from a
+log of theirs. Read were: OpenRLHF 3c3be62: trainer/ppo_trainer.py, utils/logging_utils.py. NeMo-RL 7ea279a:
+nemo_rl/algorithms/grpo.py. SkyRL a956457: skyrl/train/trainer.py, utils/utils.py. slime 624b824:
+slime/observability/{rollout_metrics,logging_utils}.py. Assumed, not read: what stands before SkyRL's messages (loguru's
+default form, module and line), and the source name and line before slime's. The patterns don't look at either.
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ def test_an_unknown_profile_is_refused_with_those_there_are() -> None:
     ("text", "error", "words"),
     [
         ("entry_points: []", UnknownKey, "unknown key `entry_points`"),
+        ("checkpoints: {foldr: x}", UnknownKey, "checkpoints: unknown key `foldr`"),
+        ("checkpoints: {folder: 'ckpt-(.+)'}", BadConfig, "`folder` names no step"),
         ("console:\n  steps: x", UnknownKey, "unknown key `steps`"),
         ("console:\n  step: '('", BadConfig, "no regular expression"),
         ("moving_calls: ['[']", BadConfig, "no regular expression"),

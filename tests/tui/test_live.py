@@ -23,7 +23,8 @@ def test_an_older_watch_may_know_less() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"schema": 2}, {"at": "noon"}, {"run": None}, {"processes": [{"pid": "x"}]}, {"gpus": 3}]
+    "changes",
+    [{"schema": 2}, {"at": "noon"}, {"run": None}, {"processes": [{"pid": "x"}]}, {"gpus": 3}, {"engines": 3}],
 )
 def test_another_version_or_damage_is_one_sentence(changes: dict[str, object]) -> None:
     with pytest.raises(LiveUnreadable):

@@ -33,3 +33,12 @@ async def test_the_last_steps_are_drawn_to_scale_with_their_phases_named() -> No
         rows = [row for row in session.text.splitlines() if "▏gen" in row]
     assert len(rows) == 10
     assert any("▏testing" in row for row in rows)
+
+
+async def test_requests_of_the_engines_are_shown_where_they_are_read() -> None:
+    rows = [{"engine": "127.0.0.1:8000 engine 0", "running": 12, "waiting": 3}]
+    document = examples.document(engines={"at": examples.NOW, "value": rows, "unknown": None})
+    async with opened(examples.healthy(live=parse(document)), (120, 60)) as session:
+        assert "127.0.0.1:8000 engine 0  12 running, 3 waiting" in session.text
+    async with opened(examples.healthy(live=parse(examples.document())), (120, 60)) as session:
+        assert "waiting" not in session.text

@@ -99,6 +99,22 @@ def _gpu_row(gpu: GpuReading, width: int) -> Line:
     return line(*parts)
 
 
+def engines(data: ScreenData, width: int, rank: int) -> Section:
+    """Requests in the rollout engines, where an endpoint of theirs is named; a silent one stands under `not seen`."""
+    live = data.live
+    if live is None or live.engines is None or not live.engines.value:
+        return Section("requests", ())
+    rows = tuple(
+        line(
+            span(f" {row.engine[: max(width - 34, 14)]} ", "text"),
+            span(f" {row.running} running, {row.waiting} waiting", "number"),
+        )
+        for row in live.engines.value
+    )
+    old = data.now - live.engines.at
+    return Section("requests", rows, least=1, rank=rank, note=f"read {wording.ago(old)}" if old > STALE_SECONDS else "")
+
+
 def processes(data: ScreenData, width: int, rank: int) -> Section:
     """Each process of the run: state in words, CPU in percent of a core, memory. Stopped and gone ones first."""
     live = data.live

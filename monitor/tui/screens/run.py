@@ -72,6 +72,7 @@ def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
         sections.phases(data, width, rank=3),
         timeline.section(data, width, rank=8),
         machine.gpus(data, width, rank=2, summed=height < TALL),
+        machine.engines(data, width, rank=6),
         sections.notices(data, width, rank=4),
         machine.processes(data, width, rank=5),
         machine.loops(data, width, rank=6),
@@ -101,6 +102,7 @@ def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
     ]
     hardware = [
         machine.gpus(data, last, rank=1),
+        machine.engines(data, last, rank=2),
         machine.processes(data, last, rank=2),
         machine.loops(data, last, rank=3),
         machine.sources(data, last, rank=0),
