@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from monitor.model.run import GpuReading
 from monitor.tui import charts, wording
-from monitor.tui.cells import Line, fit, line, span
+from monitor.tui.cells import Line, line, padded, span
 from monitor.tui.live import LoopRow, ProcessRow
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import unknown
@@ -115,8 +115,7 @@ def _gpu_row(gpu: GpuReading, width: int) -> Line:
         # NVML's name of one ends with its profile, "NVIDIA A100-SXM4-40GB MIG 1g.5gb": that tells the devices apart.
         label, name = f"{gpu.index}:{gpu.mig}", "".join(gpu.name.rpartition("MIG ")[1:])
     parts = [
-        span(f" {label:>3} ", "text"),
-        *fit((span(name, "text"),), NAME_CELLS),
+        span(f" {label:>3} {padded(name, NAME_CELLS)}", "text"),
         span(f" {filled}", "bar"),
         span(rest, "bar-back"),
         span(f" {wording.percent(gpu.utilization):>5}  {used}/{total}", "number"),
@@ -146,11 +145,10 @@ def _process_row(process: ProcessRow, width: int) -> Line:
     sign = SIGNS.get(state, " ") if state in ("bad", "warn", "unknown") else " "
     room = max(width - 34, 14)
     label = process.label or f"{process.role} (pid {process.pid})"
-    label = label if len(label) <= room else label[: room - 1] + "…"
     cpu = "? %" if process.cpu_percent is None else f"{5 * round(process.cpu_percent / 5)} %"
     look = state if state in ("bad", "warn") else "dim"
     return line(
-        span(f" {label:<{room}} ", "text"),
+        span(f" {padded(label, room)} ", "text"),
         span(f"{sign} {word:<9}", look),
         span(f"{cpu:>7}  {wording.size(process.rss_bytes):>9}", "number"),
     )
@@ -169,7 +167,6 @@ def loops(data: ScreenData, width: int, rank: int) -> Section:
 
 def _loop_row(loop: LoopRow, width: int) -> Line:
     room = max(width - 40, 14)
-    name = loop.process if len(loop.process) <= room else loop.process[: room - 1] + "…"
     blocked = loop.blocked_seconds or 0.0
     if blocked >= BLOCKED_SECONDS:
         state, text = "bad", f"{SIGNS['bad']} blocked for {wording.duration(blocked)}"
@@ -177,7 +174,7 @@ def _loop_row(loop: LoopRow, width: int) -> Line:
         lag = "" if loop.lag_seconds is None else f", lag {1e3 * loop.lag_seconds:.0f} ms"
         state, text = "dim", f"  answers{lag}"
     tasks = "" if loop.pending_tasks is None else f"  {loop.pending_tasks} tasks wait"
-    return line(span(f" {name:<{room}} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"))
+    return line(span(f" {padded(loop.process, room)} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"))
 
 
 def sources(data: ScreenData, width: int, rank: int) -> Section:
