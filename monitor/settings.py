@@ -182,12 +182,16 @@ def _value(text: str) -> Any:
 
 
 def _check(key: Any, value: Any, where: str) -> None:
-    """Refuse an unknown key or a value of the wrong kind by the place where it stands."""
+    """Refuse an unknown key or a value of the wrong kind, number or word, by the place where it stands."""
     known = typing.get_type_hints(Settings)
     if key not in known:
         near = difflib.get_close_matches(str(key), sorted(known), n=1)
         hint = f"did you mean `{near[0]}`?" if near else "known keys: " + ", ".join(sorted(known))
         raise UnknownKey(f"{where}: unknown key `{key}`", hint)
+    if known[key] is str:
+        if not isinstance(value, str):
+            raise BadConfig(f"{where}: `{key}` must be a word, not `{value}`")
+        return
     whole = known[key] is int
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
