@@ -69,7 +69,7 @@ class LogReader:
             made = self._of_file(request)
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL, which no file can have.
             why = error.strerror if isinstance(error, OSError) else error
-            made = self._of_tail(request, f"can't read {request.path}: {why}")
+            made = self._of_tail(request, f"this file can't be read: {why}")
         known = self._published
         overdue = time.monotonic() - self._published_at > PUBLISH_SECONDS
         if known is None or known[0] != request or (known[1] != made and (made.complete or overdue)):
