@@ -202,7 +202,7 @@ def _value(text: str) -> Any:
 
 
 def _check(key: Any, value: Any, where: str) -> None:
-    """Refuse an unknown key or a value of the wrong kind by the place where it stands."""
+    """Refuse an unknown key or a value of the wrong kind, number or word, by the place where it stands."""
     known = typing.get_type_hints(Settings)
     if key not in known:
         near = difflib.get_close_matches(str(key), sorted(known), n=1)
@@ -210,7 +210,7 @@ def _check(key: Any, value: Any, where: str) -> None:
         raise UnknownKey(f"{where}: unknown key `{key}`", hint)
     if known[key] is str:
         if not isinstance(value, str):
-            raise BadConfig(f"{where}: `{key}` must be text, not `{value}`", f'put it in quotes: {key}: "…"')
+            raise BadConfig(f"{where}: `{key}` must be a word, not `{value}`", f'put it in quotes: {key}: "…"')
         return
     whole = known[key] is int
     kinds = (int,) if whole else (int, float)

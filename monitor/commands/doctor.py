@@ -181,6 +181,10 @@ def _gpus() -> Check:
         return Check(
             "GPUs", "unknown", unknown.because if unknown else "NVML gave no answer", unknown.cure if unknown else ""
         )
+    lost = [gpu.unknown for gpu in reading.value if gpu.unknown is not None]
+    if lost:
+        said = "; ".join(f"{item.what}: {item.because}" for item in lost)
+        return Check("GPUs", "unknown", f"{len(lost)} of {len(reading.value)} lost: {said}", lost[0].cure)
     return Check("GPUs", "ok", f"{len(reading.value)} seen")
 
 

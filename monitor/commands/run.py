@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--readable",
         action="store_true",
-        help="under Yama: the hooks let laststep (this command and what it starts) read the training's memory",
+        help="where Yama forbids it (ptrace_scope 1): the hooks let this command and what it starts read the memory of "
+        "the training's processes, to prove a hang without stopping them. It opens all of that memory, keys and tokens "
+        "in it included, to reading and to changing, by these processes only (docs/reader.md)",
     )
     parser.add_argument("--no-watch", action="store_true", help="start no watch: the final score is not judged")
     parser.add_argument("--strict", action="store_true", help="a final score that is not proved doesn't stand either")

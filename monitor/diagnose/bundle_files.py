@@ -66,6 +66,8 @@ def check_folder(path: Path) -> None:
     """Raises `NoBundle` where this can't be a bundle's folder."""
     try:
         mode = os.stat(path).st_mode
+    except ValueError as error:  # A path with a NUL: no file can have it.
+        raise NoBundle(f"there is no bundle at {path}: {error}") from None
     except OSError as error:
         raise NoBundle(f"there is no bundle at {path}: {error.strerror}") from error
     if not stat.S_ISDIR(mode):

@@ -179,7 +179,8 @@ class RunState:
 
 @dataclass(frozen=True)
 class GpuReading:
-    """One GPU at one moment. Utilization in percent, memory in bytes, power in watts, temperature in °C."""
+    """One GPU, or one MIG device of it, at one moment. Utilization in percent, memory in bytes, power in watts,
+    temperature in °C."""
 
     index: int
     name: str
@@ -189,7 +190,14 @@ class GpuReading:
     power: float | None = None
     temperature: float | None = None
     pids: tuple[int, ...] = ()
+    """The processes on it; of one that is lost, those that were last seen on it."""
     errors: tuple[str, ...] = field(default=())
+    unknown: Unknown | None = None
+    """It is lost: since when and why. Its figures are None then."""
+    mig: int | None = None
+    """Which MIG device of the GPU; None: the GPU as a whole. NVML tells no utilization of a MIG device."""
+    uuid: str = ""
+    """NVML's own name of it, which stays where the others of a machine move up; empty: not known."""
 
 
 @dataclass(frozen=True)

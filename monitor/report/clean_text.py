@@ -1,7 +1,8 @@
 """Text from outside made safe for a terminal: no byte of a log line or a name can steer it.
 
 Covers escape sequences (removed), every other control, direction mark or unassigned character (shown as `�`), carriage
-returns (what a terminal would show last), tabs, piles of combining characters, and length. Does not mask secrets.
+returns (what a terminal would show last), tabs, piles of combining characters, variation selectors (removed: terminals
+disagree by a cell on what they make of the character before), and length. Does not mask secrets.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]?"
 )
 _PLAIN = re.compile(r"[\x20-\x7e]*\Z")
+_VARIATION_SELECTORS = frozenset(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -54,6 +56,8 @@ def _printable(text: str) -> str:
         if character.isascii():
             marks = 0
             kept.append(character if character.isprintable() else (" " if character == "\n" else REPLACEMENT))
+            continue
+        if character in _VARIATION_SELECTORS:
             continue
         category = unicodedata.category(character)
         marks = marks + 1 if category in ("Mn", "Me") else 0

@@ -1,6 +1,7 @@
 """GPUs by NVML, read in a child process with a deadline: a driver that hangs costs a child, never the watch.
 
-A reading is fresh, or unknown with since when and why. An absent driver is asked for again once a minute only.
+A reading is fresh, or unknown with since when and why; a GPU of it that is lost is unknown for itself
+(`lost_gpus.py`). An absent driver, or one that is gone, is asked for again once a minute only.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from monitor.model.json_form import MalformedRecord, from_json
+from monitor.model.json_form import MalformedRecord
 from monitor.model.reading import Reading, Unknown
 from monitor.model.run import GpuReading
+from monitor.sources.lost_gpus import KnownGpus
 
 WHAT = "gpus"
 FIRST_PATIENCE_SECONDS = 1.5
@@ -27,6 +29,8 @@ AGAIN_SECONDS = 60.0
 """After an absent driver or a hanging one, the next try."""
 CHILD = (sys.executable, "-m", "monitor.sources.gpu_child")
 HANGS_CURE = "`nvidia-smi` will hang too: look at `dmesg` for Xid lines; the driver or the GPU needs a reset"
+FAILED_CURE = "try `nvidia-smi`: it says the same where the driver is at fault; then look at `dmesg` for NVRM lines"
+ABSENT_CURE = "nothing to do on a machine without NVIDIA GPUs"
 
 
 class GpuReader:
@@ -44,6 +48,7 @@ class GpuReader:
         self._last: Reading[tuple[GpuReading, ...]] | None = None
         self._since: float | None = None
         self._again_at = 0.0
+        self._known = KnownGpus()
 
     def poll(self, now: float) -> Reading[tuple[GpuReading, ...]]:
         """All GPUs, or why they can't be read. Waits briefly; an answer that is late is taken by a later poll."""
@@ -120,8 +125,10 @@ class GpuReader:
         try:
             answer = json.loads(line)
             if "absent" in answer:
-                return self._failed(now, str(answer["absent"]), "nothing to do on a machine without NVIDIA GPUs")
-            gpus = tuple(from_json(GpuReading, gpu) for gpu in answer["gpus"])
+                return self._failed(now, str(answer["absent"]), ABSENT_CURE)
+            if "failed" in answer:
+                return self._failed(now, str(answer["failed"]), str(answer.get("cure", FAILED_CURE)))
+            gpus = self._known.merge(answer["gpus"], now)
         except (ValueError, KeyError, TypeError, MalformedRecord):
             return self._failed(now, "the GPU child gave an answer that can't be read", "")
         self._since = None

@@ -25,7 +25,7 @@ ListProcesses = Callable[[], Iterable[RayProcess]]
 class NoRay(SourceError):
     """No Ray that could be meant."""
 
-    HELP_TEXT = "start your training, or `laststep demo`; a Ray elsewhere is found by RAY_ADDRESS or `--address`"
+    HELP_TEXT = "start your training, or `laststep demo`; a Ray elsewhere is found by RAY_ADDRESS or `--ray ADDRESS`"
 
 
 class ForeignRay(SourceError):

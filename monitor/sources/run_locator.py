@@ -39,7 +39,7 @@ NAMING_SECONDS = 60.0
 class NoRun(SourceError):
     """Ray runs, but no training run is in it."""
 
-    HELP_TEXT = "start the training, or name its Ray: `--address HOST:PORT`"
+    HELP_TEXT = "start the training, or name its Ray: `--ray HOST:PORT`"
 
 
 class RunStarting(NoRun):

@@ -16,7 +16,8 @@ def read_report(bundle: str) -> tuple[str, ...]:
     try:
         with path.open("rb") as file:
             block = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        return (clean(f"{path} can't be read: {error.strerror}"), "laststep replay BUNDLE gives its verdict again")
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL, which no file can have.
+        why = error.strerror if isinstance(error, OSError) else error
+        return (clean(f"{path} can't be read: {why}"), "laststep replay BUNDLE gives its verdict again")
     lines = tuple(clean(part) for part in block[:MOST_BYTES].decode("utf-8", errors="replace").splitlines())
     return (*lines, f"… cut at {MOST_BYTES // 1024} KiB; the rest is in {path}") if len(block) > MOST_BYTES else lines

@@ -1,7 +1,8 @@
 """Lines of styled text as plain values: what every screen is made of, with no widget in sight.
 
 Covers measuring in terminal cells (wide characters count two), cutting, padding, wrapping, and setting blocks side by
-side. Styles are names of `theme.Palette`; nothing here parses markup, so text from outside stays text.
+side. Styles are names of `theme.Palette`; nothing here parses markup, so text from outside stays text, and it is made
+safe before it is measured: what a control sequence takes up differs from what is left of it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,26 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-__all__ = ["Span", "Line", "span", "line", "width_of", "fit", "wrap", "columns", "rule", "plain", "cell_len"]
+from monitor.report.clean_text import clean
+
+__all__ = [
+    "Span",
+    "Line",
+    "span",
+    "line",
+    "safe",
+    "safe_line",
+    "width_of",
+    "fit",
+    "padded",
+    "beginning",
+    "ending",
+    "wrap",
+    "columns",
+    "rule",
+    "plain",
+    "cell_len",
+]
 
 
 class Span(NamedTuple):
@@ -25,14 +45,26 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 
 
+def safe(text: str) -> str:
+    """The text, cleaned where anything in it isn't printable."""
+    return text if text.isprintable() else clean(text)
+
+
+def safe_line(content: Line) -> Line:
+    """The line, cleaned where anything in it isn't printable."""
+    if all(part.text.isprintable() for part in content):
+        return content
+    return tuple(part._replace(text=safe(part.text)) for part in content)
+
+
 def span(text: object, style: str = "text", action: str = "") -> Span:
-    """A span of anything's text."""
-    return Span(str(text), style, action)
+    """A span of anything's text, safe."""
+    return Span(safe(str(text)), style, action)
 
 
 def line(*parts: Span | str) -> Line:
-    """A line of spans and plain strings."""
-    return tuple(part if isinstance(part, Span) else Span(part) for part in parts if part)
+    """A line of spans and plain strings, safe."""
+    return safe_line(tuple(part if isinstance(part, Span) else Span(part) for part in parts if part))
 
 
 def width_of(content: Line) -> int:
@@ -55,6 +87,25 @@ def fit(content: Line, width: int) -> Line:
     return _cut(content, width)
 
 
+def padded(text: str, width: int) -> str:
+    """The text in exactly `width` cells: padded with spaces, or cut with `…`."""
+    return plain(fit((span(text),), width))
+
+
+def beginning(text: str, width: int) -> str:
+    """The beginning of the text that `width` cells hold, without a mark."""
+    return set_cell_size(safe(text), max(width, 0)).rstrip()
+
+
+def ending(text: str, width: int) -> str:
+    """The text, or `…` and its end in at most `width` cells: of a path, the part that tells it from others."""
+    text = safe(text)
+    if cell_len(text) <= width:
+        return text
+    first = next((at for at in range(len(text)) if cell_len(text[at:]) < width), len(text))
+    return "…" + text[first:]
+
+
 def _cut(content: Line, width: int) -> Line:
     if width <= 0:
         return ()
@@ -74,10 +125,10 @@ def _cut(content: Line, width: int) -> Line:
 def wrap(text: str, width: int, style: str = "text", *, indent: str = "", first: Line = ()) -> list[Line]:
     """`text` broken at spaces into lines of at most `width` cells, the first after `first`, the rest after `indent`."""
     lines: list[Line] = []
-    head: Line = first
+    head: Line = safe_line(first)
     current = ""
     room = width - width_of(head)
-    for word in _words(text, max(width - cell_len(indent), 8)):
+    for word in _words(_safe_prose(text), max(width - cell_len(indent), 8)):
         candidate = f"{current} {word}" if current else word
         if current and cell_len(candidate) > room:
             lines.append((*head, Span(current, style)))
@@ -87,6 +138,11 @@ def wrap(text: str, width: int, style: str = "text", *, indent: str = "", first:
     if current or not lines:
         lines.append((*head, Span(current, style)))
     return lines
+
+
+def _safe_prose(text: str) -> str:
+    """Text whose whitespace is only where it may be broken: each word is made safe, line ends stay ends of words."""
+    return text if text.isprintable() else " ".join(safe(part) for part in text.splitlines())
 
 
 def _words(text: str, longest: int) -> Iterable[str]:
@@ -140,6 +196,7 @@ def columns(left: Sequence[Line], right: Sequence[Line], left_width: int, width:
 
 def rule(title: str, width: int, note: str = "") -> Line:
     """A section's heading: its title on a thin rule, with a note at the right."""
+    title, note = safe(title), safe(note)
     used = cell_len(title) + cell_len(note) + (3 if note else 2)
     bar = "─" * max(width - used - 2, 0)
     tail = (Span(f" {note} ", "dim"), Span("─", "rule")) if note else (Span("──", "rule"),)

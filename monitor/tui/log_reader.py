@@ -67,8 +67,9 @@ class LogReader:
             self._search = LogSearch(request.pattern)
         try:
             made = self._of_file(request)
-        except OSError as error:
-            made = self._of_tail(request, f"can't read {request.path}: {error.strerror}")
+        except (OSError, ValueError) as error:  # ValueError: a path with a NUL, which no file can have.
+            why = error.strerror if isinstance(error, OSError) else error
+            made = self._of_tail(request, f"this file can't be read: {why}")
         known = self._published
         overdue = time.monotonic() - self._published_at > PUBLISH_SECONDS
         if known is None or known[0] != request or (known[1] != made and (made.complete or overdue)):

@@ -5,6 +5,7 @@ Files go into the state folder, owner only; never into the run's.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -29,12 +30,16 @@ def saved(run: str, view: str, at: float, svg: str, text: list[str], folder: Pat
     folder = folder or paths.state_directory() / "screens"
     stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(at))
     name = re.sub(r"[^A-Za-z0-9._-]", "_", f"{run}-{view}-{stamp}")[-150:].lstrip(".")
+    files = {folder / f"{name}.svg": svg, folder / f"{name}.txt": "\n".join(text) + "\n"}
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for ending, content in (("svg", svg), ("txt", "\n".join(text) + "\n")):
-            descriptor = os.open(folder / f"{name}.{ending}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        for path, content in files.items():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(descriptor, "w", encoding="utf-8") as file:
                 file.write(content)
     except OSError as error:
+        for path in files:  # Half a picture, on a disk that is full, helps nobody.
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
         return f"Not saved: {folder} can't be written: {error.strerror}"
     return f"Saved as {folder / name}.svg and .txt"

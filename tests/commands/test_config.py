@@ -56,6 +56,8 @@ def test_the_text_says_the_same_and_where_the_files_lie(tmp_path: Path) -> None:
         ("tick_seconds: 1\nlog_tail_lines: 2.5\n", "line 2", "whole number"),
         ("tick_seconds: -1\n", "line 1", "more than 0"),
         ("tick_seconds: .nan\n", "line 1", "must be a number"),
+        ("theme: 3\n", "line 1", "must be a word"),
+        ("theme: drak\n", "line 1", "no theme `drak`"),
     ],
 )
 def test_a_wrong_line_is_named_with_its_cure(tmp_path: Path, text: str, line: str, said: str) -> None:

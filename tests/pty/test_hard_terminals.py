@@ -97,7 +97,7 @@ def test_a_ledger_that_is_gone_is_survived_and_found_again(ledger: Ledger, tmp_p
             path.unlink()
         terminal.wait_gone("17/256 samples")
         terminal.send("?")
-        terminal.wait_for("all keys", seconds=10)
+        terminal.wait_for("Esc closes", seconds=10)
         terminal.send("\x1b")
         with Ledger.open(tmp_path / "ledger.sqlite") as anew:
             anew.save_run(examples.state())

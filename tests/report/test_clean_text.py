@@ -29,6 +29,7 @@ from monitor.report.clean_text import LONGEST, clean
         ("line\u2028sep", "line�sep"),
         ("\ud800 surrogate", "� surrogate"),
         ("first\nsecond", "first second"),
+        ("wide or not ❤\ufe0f ✓\ufe0e", "wide or not ❤ ✓"),
     ],
 )
 def test_controls_never_pass(hostile: str, shown: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from monitor.tui.cells import Line, Span, line, span, wrap
+from monitor.tui.cells import Line, Span, cell_len, ending, line, span, wrap
 from monitor.tui.log_search import LogPage
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import Room, empty, sentence
@@ -71,9 +71,8 @@ def _head(path: str | None, made: LogPage, chosen: Filter, width: int, *, only: 
     place = "follows" if follows else f"line {made.rows[0][0]:,}, {below:,} below" if made.rows else ""
     more = ["" if made.complete else "still reading …", chosen.problem, "" if only or not chosen.text else "n N go on"]
     told = ", ".join(part for part in (what, place, *more) if part)
-    room = max(width - len(told) - 6, 10)
-    name = path or "the run's log"
-    name = name if len(name) <= room else "…" + name[-(room - 1) :]
+    room = max(width - cell_len(told) - 6, 10)
+    name = ending(path or "the run's log", room)
     return line(span(f" {name}", "name"), span(f"  {told}", "dim"))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from monitor.model.run import GpuReading
 from monitor.tui import charts, wording
-from monitor.tui.cells import Line, line, span
+from monitor.tui.cells import Line, line, padded, span
 from monitor.tui.live import LoopRow, ProcessRow
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import unknown
@@ -13,6 +15,9 @@ from monitor.tui.theme import SIGNS
 
 STALE_SECONDS = 10.0
 FEW_GPUS = 2
+NAME_CELLS = 14
+MOST_LOST_ROWS = 4
+"""Rows that lost GPUs are sure of; more are shown where there is room."""
 BLOCKED_SECONDS = 1.0
 """An event loop in one callback for longer than this answers nobody."""
 
@@ -42,24 +47,44 @@ def gpus(data: ScreenData, width: int, rank: int, *, summed: bool = False) -> Se
     for gpu in live.gpus.value or ():
         owners = sorted({roles[pid] for pid in gpu.pids if pid in roles}) or ["no process of this run"]
         grouped.setdefault(" + ".join(owners), []).append(gpu)
-    rows: list[Line] = []
+    lost = _lost_rows(grouped, data.now, width)
+    rows = list(lost)
     narrow = summed and len(live.gpus.value or ()) > FEW_GPUS
     for owner in sorted(grouped):
         rows.append(_role_row(owner, grouped[owner], width if narrow else 0))
         if not narrow:
-            rows += [_gpu_row(gpu, width) for gpu in grouped[owner]]
+            rows += [_gpu_row(gpu, width) for gpu in grouped[owner] if gpu.unknown is None]
     old = data.now - live.gpus.at
     note = f"read {wording.ago(old)}" if old > STALE_SECONDS else ""
-    return Section("gpus", tuple(rows), least=min(2, len(rows)), rank=rank, note=note)
+    least = min(max(2, min(len(lost), MOST_LOST_ROWS)), len(rows))
+    return Section("gpus", tuple(rows), least=least, rank=rank, note=note)
 
 
-def _role_row(owner: str, owned: list[GpuReading], width: int) -> Line:
-    """A role and its GPUs; with a width all of them in one line: a column each, the range, their memory."""
-    head = (span(f" {owner}", "name"), span(f"  {wording.count(len(owned), 'GPU')}", "dim"))
-    if not width:
+def _lost_rows(grouped: dict[str, list[GpuReading]], now: float, width: int) -> list[Line]:
+    """Each GPU that is lost with the role it was lost to, above all others; the cure once, for it is the same."""
+    lost = [(gpu, owner) for owner in grouped for gpu in grouped[owner] if gpu.unknown is not None]
+    rows: list[Line] = []
+    for gpu, owner in sorted(lost, key=lambda pair: pair[0].index):
+        if gpu.unknown is not None:
+            cure = "" if rows else gpu.unknown.cure
+            rows += unknown(replace(gpu.unknown, what=f"{gpu.unknown.what} ({owner})", cure=cure), now, width)
+    return rows
+
+
+def _role_row(owner: str, gpus_of_it: list[GpuReading], width: int) -> Line:
+    """A role and its GPUs; with a width all of them in one line: a column each, the range, their memory.
+
+    Those that are lost are left out of the sums, and the count says so.
+    """
+    owned = [gpu for gpu in gpus_of_it if gpu.unknown is None]
+    noun = "MIG device" if all(gpu.mig is not None for gpu in gpus_of_it) else "GPU"
+    all_of_it = wording.count(len(gpus_of_it), noun)
+    told = all_of_it if len(owned) == len(gpus_of_it) else f"{len(owned)} of {all_of_it}"
+    head = (span(f" {owner}", "name"), span(f"  {told}", "dim"))
+    if not width or not owned:
         return head
     loads = [gpu.utilization for gpu in owned if gpu.utilization is not None]
-    low, high = (wording.percent(min(loads)), wording.percent(max(loads))) if loads else ("?", "? %")
+    load = f"{wording.percent(min(loads))[:-2]}–{wording.percent(max(loads))}" if loads else "? %"
     drawn = charts.columns([*loads, 100.0])[:-1]
     used, total = _sum([gpu.memory_used for gpu in owned]), _sum([gpu.memory_total for gpu in owned])
     memory = f"  {wording.size(used)}/{wording.size(total)}"
@@ -68,8 +93,8 @@ def _role_row(owner: str, owned: list[GpuReading], width: int) -> Line:
     errors = [span(f" {SIGNS['bad']} GPU {gpu.index}: {text}", "bad") for gpu in owned for text in gpu.errors]
     return (
         *head,
-        span(f"  {drawn}", "bar"),
-        span(f" {low[:-2]}–{high}{memory}", "number"),
+        span(f"  {drawn}" if drawn else "", "bar"),
+        span(f" {load}{memory}", "number"),
         span(hottest, "dim"),
         *errors,
     )
@@ -85,13 +110,17 @@ def _gpu_row(gpu: GpuReading, width: int) -> Line:
     share = None if gpu.utilization is None else gpu.utilization / 100.0
     filled, rest = charts.bar(share, 10)
     used, total = wording.size(gpu.memory_used), wording.size(gpu.memory_total)
+    label, name = str(gpu.index), gpu.name
+    if gpu.mig is not None:
+        # NVML's name of one ends with its profile, "NVIDIA A100-SXM4-40GB MIG 1g.5gb": that tells the devices apart.
+        label, name = f"{gpu.index}:{gpu.mig}", "".join(gpu.name.rpartition("MIG ")[1:])
     parts = [
-        span(f"   {gpu.index} {gpu.name[:14]:<14} ", "text"),
-        span(filled, "bar"),
+        span(f" {label:>3} {padded(name, NAME_CELLS)}", "text"),
+        span(f" {filled}", "bar"),
         span(rest, "bar-back"),
         span(f" {wording.percent(gpu.utilization):>5}  {used}/{total}", "number"),
     ]
-    if width >= 72:
+    if width >= 72 and gpu.mig is None:
         watts = "? W" if gpu.power is None else f"{gpu.power:.0f} W"
         heat = "? °C" if gpu.temperature is None else f"{gpu.temperature:.0f} °C"
         parts.append(span(f"  {watts}  {heat}", "dim"))
@@ -132,11 +161,10 @@ def _process_row(process: ProcessRow, width: int) -> Line:
     sign = SIGNS.get(state, " ") if state in ("bad", "warn", "unknown") else " "
     room = max(width - 34, 14)
     label = process.label or f"{process.role} (pid {process.pid})"
-    label = label if len(label) <= room else label[: room - 1] + "…"
     cpu = "? %" if process.cpu_percent is None else f"{5 * round(process.cpu_percent / 5)} %"
     look = state if state in ("bad", "warn") else "dim"
     return line(
-        span(f" {label:<{room}} ", "text"),
+        span(f" {padded(label, room)} ", "text"),
         span(f"{sign} {word:<9}", look),
         span(f"{cpu:>7}  {wording.size(process.rss_bytes):>9}", "number"),
     )
@@ -155,7 +183,6 @@ def loops(data: ScreenData, width: int, rank: int) -> Section:
 
 def _loop_row(loop: LoopRow, width: int) -> Line:
     room = max(width - 40, 14)
-    name = loop.process if len(loop.process) <= room else loop.process[: room - 1] + "…"
     blocked = loop.blocked_seconds or 0.0
     if blocked >= BLOCKED_SECONDS:
         state, text = "bad", f"{SIGNS['bad']} blocked for {wording.duration(blocked)}"
@@ -163,7 +190,7 @@ def _loop_row(loop: LoopRow, width: int) -> Line:
         lag = "" if loop.lag_seconds is None else f", lag {1e3 * loop.lag_seconds:.0f} ms"
         state, text = "dim", f"  answers{lag}"
     tasks = "" if loop.pending_tasks is None else f"  {loop.pending_tasks} tasks wait"
-    return line(span(f" {name:<{room}} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"))
+    return line(span(f" {padded(loop.process, room)} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"))
 
 
 def sources(data: ScreenData, width: int, rank: int) -> Section:

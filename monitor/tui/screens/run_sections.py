@@ -5,7 +5,7 @@ from __future__ import annotations
 from monitor.model.run import PhaseSpan, Validation
 from monitor.model.score import Score
 from monitor.tui import charts, summary, wording
-from monitor.tui.cells import Line, Span, line, span
+from monitor.tui.cells import Line, Span, line, padded, span
 from monitor.tui.live import Live
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import sentence, standing_spans
@@ -149,7 +149,7 @@ def _phase_row(live: Live, name: str, items: list[PhaseSpan], now: float, width:
     limit = live.phase_limits.get(name)
     label = f" {SIGNS['info'] if here else ' '} {name}"
     parts = [
-        span(f"{label[:19]:<19} ", "strong" if here else "text"),
+        span(f"{padded(label, 19)} ", "strong" if here else "text"),
         span(f"{last:>13}  ", "number"),
         span(f"{drawn:>{HISTORY}}  ", "bar"),
         span(f"{usual:>8}", "dim"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.model.run import PhaseSpan
 from monitor.tui import wording
-from monitor.tui.cells import Line, Span, line, span
+from monitor.tui.cells import Line, Span, beginning, cell_len, line, span
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.sections import Section
 
@@ -46,7 +46,7 @@ def _row(step: int, items: list[PhaseSpan], longest: float, width: int) -> Line:
         reached += item.seconds or 0.0
         end = round(room * reached / (longest or 1.0))
         if end > at:
-            name = item.phase[: end - at - 1] if end - at > 1 else ""
-            parts.append(span(f"▏{name}{'·' * (end - at - 1 - len(name))}", "bar" if index % 2 else "name"))
+            name = beginning(item.phase, end - at - 1)
+            parts.append(span(f"▏{name}{'·' * (end - at - 1 - cell_len(name))}", "bar" if index % 2 else "name"))
             at = max(end, at)
     return line(*parts)

@@ -15,8 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from monitor.report.clean_text import clean
-from monitor.tui.cells import Line, changed, fit
+from monitor.tui.cells import Line, changed, fit, safe_line
 from monitor.tui.theme import DARK, Theme
 
 
@@ -42,6 +41,7 @@ class Canvas(Widget, can_focus=False):
     def show_lines(self, lines: Sequence[Line]) -> int:
         """Show these lines; gives the number of rows that changed."""
         width, height = self.size
+        lines = [safe_line(content) for content in lines]
         rows: set[int] = set()
         regions: list[Region] = []
         for row, (old, new) in enumerate(zip_longest(self._lines, lines, fillvalue=())):
@@ -50,7 +50,7 @@ class Canvas(Widget, can_focus=False):
             for left, right in changed(old, new, width):
                 rows.add(row)
                 regions.append(Region(left, row, right - left, 1))
-        self._lines = list(lines)
+        self._lines = lines
         if regions:
             self.refresh(*regions)
         return len(rows)
@@ -73,10 +73,9 @@ def _segments(content: Line, base: str, theme: Theme) -> list[Segment]:
     for text, name, action in content:
         if not text:
             continue
-        safe = text if text.isprintable() else clean(text)
         look = theme.style(base if name == "text" else name, action)
         if segments and segments[-1].style == look:
-            segments[-1] = Segment(segments[-1].text + safe, look)
+            segments[-1] = Segment(segments[-1].text + text, look)
         else:
-            segments.append(Segment(safe, look))
+            segments.append(Segment(text, look))
     return segments

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textual.widgets import Input
 
+from monitor.tui.cells import safe
+
 
 class Prompt(Input):
     """A plain input without a blinking cursor: a blink costs bytes on a slow line for as long as it stands there."""
@@ -22,9 +24,9 @@ class Prompt(Input):
         self.purpose = ""
 
     def ask(self, purpose: str, placeholder: str, value: str = "") -> None:
-        """Open for `purpose` (`filter` or `confirm`)."""
+        """Open for `purpose` (`filter` or `confirm`); the placeholder may hold names from outside."""
         self.purpose = purpose
-        self.placeholder = placeholder
+        self.placeholder = safe(placeholder)
         self.value = value
         self.cursor_position = len(value)
         self.add_class("open")
