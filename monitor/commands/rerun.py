@@ -25,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--python", metavar="PYTHON", help="interpreter of the training environment, where ours has no vLLM (verl runs)"
     )
     parser.add_argument("--dry-run", action="store_true", help="plan and preflight only")
+    parser.add_argument("--emit", action="store_true", help="print the rerun as a bash script, for SLURM or Kubernetes")
+    parser.add_argument(
+        "--route", choices=["laststep", "verl"], help="what evaluates in the script (default: the plan's)"
+    )
     parser.add_argument("--confirm", metavar="RUN", help="launch without asking; must be the run's name")
     add_json_argument(parser)
 
@@ -41,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         lines = check(plan, ledger)
         document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "preflight": [to_json(line) for line in lines]}
         _tell_plan(plan, lines)
+        if arguments.emit:
+            return _emit(plan, lines, ledger, arguments.route)
         failed = [line for line in lines if line.state == "fail"]
         if failed or arguments.dry_run:
             document["status"] = "refused" if failed else "planned"
@@ -66,10 +72,31 @@ def _tell_plan(plan: Any, lines: Any) -> None:
     say(f"  from {plan.checkpoint}")
     say(f"  into {plan.out_directory}")
     say(f"  by {plan.route_reason}")
+    for route in plan.routes:
+        say(f"  route {route.name}, {'chosen' if route.chosen else 'not taken'}: {route.why}")
     for line in lines:
         say(f"  {SIGNS[line.state]} {line.name}: {line.sentence}")
         if line.state == "fail" and line.cure:
             say(f"      {line.cure}")
+
+
+def _emit(plan: Any, lines: Any, ledger: Any, asked: str | None) -> int:
+    """Print the script; refused where a line that holds on every machine failed."""
+    from monitor.rerun.environment import package_root
+    from monitor.rerun.needs import needs_of
+    from monitor.rerun.recorded_launch import recorded_launch
+    from monitor.rerun.script import OF_THIS_MACHINE, refusals, route_to_print, script_of
+
+    route = route_to_print(plan, asked)
+    failed = refusals(lines, route.name)
+    if failed:
+        say(f"laststep: no script: {failed[0].sentence}")
+        return int(ExitCode.REFUSED)
+    launch = recorded_launch(plan) if route.name == "verl" else None
+    doubts = [line for line in lines if line.state != "pass" and line.name not in OF_THIS_MACHINE]
+    needs = needs_of(plan, ledger)
+    print(script_of(plan, route, needs, packages=str(package_root()), launch=launch, doubts=doubts), end="")
+    return int(ExitCode.OK)
 
 
 def _confirm(given: str | None, name: str) -> None:

@@ -26,12 +26,17 @@ def resource_lines(facts: PreflightFacts) -> tuple[PreflightLine, ...]:
     resources = facts.resources
     weights = sum(size for file, (size, _) in facts.checkpoint.manifest.items() if "/model" in f"/{file}")
     return (
-        _memory(resources, BASE_MEMORY_BYTES + MEMORY_PER_WEIGHT_BYTE * weights),
+        _memory(resources, memory_needed(weights)),
         _shared_memory(resources),
         _processors(resources),
         _disk(resources),
         _state_directory(resources),
     )
+
+
+def memory_needed(weights: int) -> int:
+    """Bytes of host memory that an evaluation of so many bytes of weights takes."""
+    return BASE_MEMORY_BYTES + MEMORY_PER_WEIGHT_BYTE * weights
 
 
 def _memory(resources: Resources, need: int) -> PreflightLine:
