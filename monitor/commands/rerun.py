@@ -14,9 +14,23 @@ from monitor.model.json_form import to_json
 SIGNS = {"pass": "+", "fail": "x", "unknown": "?"}
 
 
+class OneRun(LaststepError):
+    """No run is named, or several."""
+
+    HELP_TEXT = "`laststep rerun RUN`; for all that are missing: `laststep rerun --missing`"
+    exit_code = ExitCode.USAGE
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words of `rerun`."""
-    parser.add_argument("run", help="the run's name, a unique prefix of it, or the run's folder")
+    parser.add_argument(
+        "run", nargs="*", help="the run's name, a unique prefix of it, or the run's folder; several with --missing"
+    )
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="fill every missing final score: of the runs named, or of the whole ledger",
+    )
     parser.add_argument("--step", type=int, help="the step to score (default: the run's last)")
     parser.add_argument(
         "--quant", metavar="RECIPE", help="`bf16`, or a recipe (default: the one the run was trained with)"
@@ -35,12 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit 13 where preflight refuses, 12 where the new score doesn't stand."""
+    if arguments.missing:
+        return _missing(arguments)
+    if len(arguments.run) != 1:
+        raise OneRun(f"a rerun is of one run, {len(arguments.run)} are named")
     from monitor.ledger.store import Ledger
     from monitor.rerun.plan import make_plan
     from monitor.rerun.preflight import check
 
     with Ledger.open() as ledger:
-        state = ledger.run(_run_name(arguments.run, ledger))
+        state = ledger.run(_run_name(arguments.run[0], ledger))
         plan = make_plan(ledger, state.name, step=arguments.step, quant=arguments.quant, python=arguments.python)
         lines = check(plan, ledger)
         document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "preflight": [to_json(line) for line in lines]}
@@ -55,6 +73,16 @@ def run(arguments: argparse.Namespace) -> int:
             return int(ExitCode.REFUSED if failed else ExitCode.OK)
         _confirm(arguments.confirm, state.name)
         return _launch(plan, ledger, document, as_json=arguments.json)
+
+
+def _missing(arguments: argparse.Namespace) -> int:
+    """All of them; words that are about one rerun are refused, not left out."""
+    from monitor.commands import rerun_missing
+
+    alone = [word for word in ("step", "quant", "emit", "route") if getattr(arguments, word)]
+    if alone:
+        raise OneRun(f"--{alone[0]} is about one run, --missing about many")
+    return rerun_missing.run(arguments)
 
 
 def _run_name(given: str, ledger: Any) -> str:
