@@ -20,7 +20,10 @@ from typing import Any
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.rerun.cancellation import Cancellation
 from monitor.rerun.environment import child_environment
+from monitor.rerun.environment_lines import best_gpu
+from monitor.rerun.facts import GpuSpace
 from monitor.rerun.plan import CannotPlan, RerunPlan
+from monitor.rerun.verl_facts import gpus
 
 POLL_SECONDS = 0.3
 STOP_SECONDS = 10.0
@@ -54,7 +57,7 @@ def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[in
             stdout=result,
             stderr=said,
             cwd=folder,
-            env=environment(os.environ, plan.out_directory),
+            env={**environment(os.environ, plan.out_directory), **device(os.environ, gpus()[2])},
             start_new_session=True,
         )
     try:
@@ -94,6 +97,19 @@ def environment(inherited: Mapping[str, str], rerun_directory: str) -> dict[str,
     """The child's environment: one process (an engine's own child could outlive it), nothing fetched, no usage sent."""
     ours = {**UNLESS_SET, **child_environment(inherited, rerun_directory)}
     return {**ours, **ALWAYS_SET, "VLLM_CACHE_ROOT": str(Path(rerun_directory) / "vllm-cache")}
+
+
+def device(inherited: Mapping[str, str], free: tuple[GpuSpace, ...]) -> dict[str, str]:
+    """Which GPU the child sees: one that no process holds, of those that we were given.
+
+    Nothing where that can't be told. Without it the engine takes the first GPU, which may be the live run's.
+    """
+    given = inherited.get("CUDA_VISIBLE_DEVICES")
+    words = [word.strip() for word in given.split(",")] if given is not None else []
+    if not all(word.isdigit() for word in words):
+        return {}
+    chosen = best_gpu(free, None if given is None else frozenset(map(int, words)))
+    return {} if chosen is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(chosen.index)}
 
 
 def end(child: subprocess.Popen[bytes]) -> None:

@@ -22,7 +22,17 @@ from monitor.rerun.verl_overrides import evaluation_overrides, hydra_value, nois
 
 GIB = 1024**3
 OF_THIS_MACHINE = frozenset(
-    {"ports", "gpus", "gpu-memory", "memory", "shared-memory", "processors", "temp-space", "state-folder"}
+    {
+        "ports",
+        "gpus",
+        "gpu-memory",
+        "merge-space",
+        "memory",
+        "shared-memory",
+        "processors",
+        "temp-space",
+        "state-folder",
+    }
 )
 """Preflight lines about the machine the plan was made on: a script goes elsewhere, where SLURM or Kubernetes sees to
 them."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.rerun.facts import GpuSpace, PreflightFacts, VerlFacts
 from monitor.rerun.plan import RerunPlan
 from monitor.rerun.recorded_launch import RecordedLaunch
 from monitor.rerun.routes import choose
 from monitor.rerun.verl_evaluation import VerlEvaluation
 from tests.rerun import examples
 
+GIB = 1024**3
 VERSION = "0.9.1"
 PROVED = {VERSION: "a test's own table"}
 OVERRIDES = (
@@ -47,6 +49,21 @@ def plan(versions: dict[str, str] | None = None, proved: dict[str, str] | None =
         "config_source": "/run/.hydra/config.yaml",
     }
     return examples.plan(**{**values, **changes})
+
+
+def found(**changes: Any) -> VerlFacts:
+    """What a safe evaluation on one free GPU finds."""
+    values: dict[str, Any] = {
+        "gpus_total": 1,
+        "gpu_space": (GpuSpace(0, 80 * GIB, 79 * GIB),),
+        "merge_free": 10 * GIB,
+    }
+    return VerlFacts(**{**values, **changes})
+
+
+def facts(**changes: Any) -> PreflightFacts:
+    """The facts of a safe evaluation of a verl run."""
+    return examples.facts(**{"verl": found(), **changes})
 
 
 def launch(**changes: Any) -> RecordedLaunch:
