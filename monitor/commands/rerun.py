@@ -14,9 +14,23 @@ from monitor.model.json_form import to_json
 SIGNS = {"pass": "+", "fail": "x", "unknown": "?"}
 
 
+class OneRun(LaststepError):
+    """No run is named, or several."""
+
+    HELP_TEXT = "`laststep rerun RUN`; for all that are missing: `laststep rerun --missing`"
+    exit_code = ExitCode.USAGE
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words of `rerun`."""
-    parser.add_argument("run", help="the run's name, a unique prefix of it, or the run's folder")
+    parser.add_argument(
+        "run", nargs="*", help="the run's name, a unique prefix of it, or the run's folder; several with --missing"
+    )
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="fill every missing final score: of the runs named, or of the whole ledger",
+    )
     parser.add_argument("--step", type=int, help="the step to score (default: the run's last)")
     parser.add_argument(
         "--quant", metavar="RECIPE", help="`bf16`, or a recipe (default: the one the run was trained with)"
@@ -25,22 +39,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--python", metavar="PYTHON", help="interpreter of the training environment, where ours has no vLLM (verl runs)"
     )
     parser.add_argument("--dry-run", action="store_true", help="plan and preflight only")
+    parser.add_argument("--emit", action="store_true", help="print the rerun as a bash script, for SLURM or Kubernetes")
+    parser.add_argument(
+        "--route", choices=["laststep", "verl"], help="what evaluates in the script (default: the plan's)"
+    )
     parser.add_argument("--confirm", metavar="RUN", help="launch without asking; must be the run's name")
     add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit 13 where preflight refuses, 12 where the new score doesn't stand."""
+    if arguments.missing:
+        return _missing(arguments)
+    if len(arguments.run) != 1:
+        raise OneRun(f"a rerun is of one run, {len(arguments.run)} are named")
     from monitor.ledger.store import Ledger
     from monitor.rerun.plan import make_plan
     from monitor.rerun.preflight import check
 
     with Ledger.open() as ledger:
-        state = ledger.run(_run_name(arguments.run, ledger))
+        state = ledger.run(_run_name(arguments.run[0], ledger))
         plan = make_plan(ledger, state.name, step=arguments.step, quant=arguments.quant, python=arguments.python)
         lines = check(plan, ledger)
         document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "preflight": [to_json(line) for line in lines]}
         _tell_plan(plan, lines)
+        if arguments.emit:
+            return _emit(plan, lines, ledger, arguments.route)
         failed = [line for line in lines if line.state == "fail"]
         if failed or arguments.dry_run:
             document["status"] = "refused" if failed else "planned"
@@ -49,6 +73,16 @@ def run(arguments: argparse.Namespace) -> int:
             return int(ExitCode.REFUSED if failed else ExitCode.OK)
         _confirm(arguments.confirm, state.name)
         return _launch(plan, ledger, document, as_json=arguments.json)
+
+
+def _missing(arguments: argparse.Namespace) -> int:
+    """All of them; words that are about one rerun are refused, not left out."""
+    from monitor.commands import rerun_missing
+
+    alone = [word for word in ("step", "quant", "emit", "route") if getattr(arguments, word)]
+    if alone:
+        raise OneRun(f"--{alone[0]} is about one run, --missing about many")
+    return rerun_missing.run(arguments)
 
 
 def _run_name(given: str, ledger: Any) -> str:
@@ -66,10 +100,31 @@ def _tell_plan(plan: Any, lines: Any) -> None:
     say(f"  from {plan.checkpoint}")
     say(f"  into {plan.out_directory}")
     say(f"  by {plan.route_reason}")
+    for route in plan.routes:
+        say(f"  route {route.name}, {'chosen' if route.chosen else 'not taken'}: {route.why}")
     for line in lines:
         say(f"  {SIGNS[line.state]} {line.name}: {line.sentence}")
         if line.state == "fail" and line.cure:
             say(f"      {line.cure}")
+
+
+def _emit(plan: Any, lines: Any, ledger: Any, asked: str | None) -> int:
+    """Print the script; refused where a line that holds on every machine failed."""
+    from monitor.rerun.environment import package_root
+    from monitor.rerun.needs import needs_of
+    from monitor.rerun.recorded_launch import recorded_launch
+    from monitor.rerun.script import OF_THIS_MACHINE, refusals, route_to_print, script_of
+
+    route = route_to_print(plan, asked)
+    failed = refusals(lines, route.name)
+    if failed:
+        say(f"laststep: no script: {failed[0].sentence}")
+        return int(ExitCode.REFUSED)
+    launch = recorded_launch(plan) if route.name == "verl" else None
+    doubts = [line for line in lines if line.state != "pass" and line.name not in OF_THIS_MACHINE]
+    needs = needs_of(plan, ledger)
+    print(script_of(plan, route, needs, packages=str(package_root()), launch=launch, doubts=doubts), end="")
+    return int(ExitCode.OK)
 
 
 def _confirm(given: str | None, name: str) -> None:

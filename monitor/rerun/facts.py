@@ -71,6 +71,15 @@ class WeightsFacts:
 
 
 @dataclass(frozen=True)
+class GpuSpace:
+    """A GPU that no process holds, and its memory in bytes."""
+
+    index: int
+    total: int
+    free: int
+
+
+@dataclass(frozen=True)
 class VerlFacts:
     """What a verl run's evaluation needs beside weights and data."""
 
@@ -86,6 +95,12 @@ class VerlFacts:
     """None: can't be told, or there are none."""
     driver: str = ""
     """A live process that writes into the run's folder."""
+    gpu_space: tuple[GpuSpace, ...] = ()
+    """The free GPUs that tell their memory."""
+    needs_verl: str = ""
+    """Why the evaluation needs verl installed; empty where it doesn't."""
+    merge_free: int | None = None
+    """Free bytes of the folder that shards are merged into."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,12 @@ class Surroundings:
     """Reruns of the same score that are under way, as `id (pid N)`."""
     driver_alive: bool = False
     recorded_torch: str | None = None
+    recorded_versions: dict[str, str] = field(default_factory=dict)
+    """Package → version, as the run recorded them."""
+    versions: dict[str, str] | None = None
+    """Package → version in the interpreter that evaluates; None: it doesn't say, or it is ours."""
+    ports_free: int | None = None
+    """How many ports of loopback could be had at once, of those that were tried."""
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,22 @@ A fact that can't be read becomes None or a reason, never a guess.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.rerun import claims, weights_probe
 from monitor.rerun.checkpoint_facts import checkpoint_facts
+from monitor.rerun.environment_lines import PORTS_NEEDED
 from monitor.rerun.facts import DataFacts, PreflightFacts, Resources, Surroundings, WeightsFacts
+from monitor.rerun.installed import installed
 from monitor.rerun.plan import RerunPlan
+from monitor.rerun.recorded_versions import recorded_versions
 from monitor.rerun.verl_facts import verl_facts
 from monitor.sources.process_mark import is_gone
 
@@ -107,7 +112,25 @@ def surroundings(plan: RerunPlan, ledger: Ledger) -> Surroundings:
         under_way=claims.under_way(ledger, plan.run, plan.step, plan.recipe_label),
         driver_alive=plan.driver_mark is not None and is_gone(plan.driver_mark) is False,
         recorded_torch=_recorded_torch(plan, ledger),
+        recorded_versions=recorded_versions(ledger, plan.run),
+        versions=installed(plan.python) if plan.python else None,
+        ports_free=ports_free(),
     )
+
+
+def ports_free(count: int = PORTS_NEEDED) -> int | None:
+    """How many of `count` ports of loopback can be had at once; all are given back before this returns."""
+    with contextlib.ExitStack() as held:
+        for number in range(count):
+            try:
+                probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            except OSError:
+                return None
+            try:
+                probe.bind(("127.0.0.1", 0))
+            except OSError:
+                return number
+    return count
 
 
 def _recorded_torch(plan: RerunPlan, ledger: Ledger) -> str | None:

@@ -20,7 +20,10 @@ from typing import Any
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.rerun.cancellation import Cancellation
 from monitor.rerun.environment import child_environment
+from monitor.rerun.environment_lines import best_gpu
+from monitor.rerun.facts import GpuSpace
 from monitor.rerun.plan import CannotPlan, RerunPlan
+from monitor.rerun.verl_facts import gpus
 
 POLL_SECONDS = 0.3
 STOP_SECONDS = 10.0
@@ -31,6 +34,8 @@ NICE_AND_MORTAL = (
     "import ctypes,os,sys; os.nice(19); ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
 )
 """Lowest priority; asks the kernel for SIGTERM when the job dies (PR_SET_PDEATHSIG, kept over exec)."""
+UNLESS_SET = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+ALWAYS_SET = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
 _PROGRESS = re.compile(r"(\d+)/(\d+) generations\b")
 
 
@@ -47,12 +52,12 @@ def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[in
     log, answer = folder / "evaluation.log", folder / "evaluation.json"
     with log.open("wb") as said, answer.open("wb") as result:
         child = subprocess.Popen(
-            [sys.executable, "-c", NICE_AND_MORTAL, *command(plan)],
+            [sys.executable, "-c", NICE_AND_MORTAL, *command(plan, recipe_file(plan))],
             stdin=subprocess.DEVNULL,
             stdout=result,
             stderr=said,
             cwd=folder,
-            env=environment(os.environ, plan.out_directory),
+            env={**environment(os.environ, plan.out_directory), **device(os.environ, gpus()[2])},
             start_new_session=True,
         )
     try:
@@ -67,13 +72,13 @@ def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[in
     return _document(plan, answer)
 
 
-def command(plan: RerunPlan) -> list[str]:
-    """The command of the evaluation; the recipe goes through a file in the rerun's folder."""
+def command(plan: RerunPlan, recipe: str) -> list[str]:
+    """The command of the evaluation; `recipe` is `none` or the file that holds it. Raises `CannotPlan`."""
     verl = plan.verl
     if verl is None or plan.python is None:
         raise CannotPlan("this plan is of no evaluation in a process of its own")
     words = [plan.python, "-m", "quant.evaluation", plan.checkpoint, plan.validation_file, "--engine", plan.engine]
-    words += ["--recipe", recipe_file(plan), "--out", str(plan.dump_path.parent), "--step", str(plan.step)]
+    words += ["--recipe", recipe, "--out", str(plan.dump_path.parent), "--step", str(plan.step)]
     words += ["--metric", plan.metric, "--temperature", str(verl.temperature), "--top-p", str(verl.top_p)]
     words += ["--n", str(verl.n), "--max-tokens", str(verl.max_tokens), "--segment-rows", str(SEGMENT_ROWS)]
     return [*words, "--start-model", plan.start_model] if plan.start_model else words
@@ -90,16 +95,21 @@ def recipe_file(plan: RerunPlan) -> str:
 
 def environment(inherited: Mapping[str, str], rerun_directory: str) -> dict[str, str]:
     """The child's environment: one process (an engine's own child could outlive it), nothing fetched, no usage sent."""
-    ours = child_environment(inherited, rerun_directory)
-    ours.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    ours.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-    return {
-        **ours,
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_NO_USAGE_STATS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_CACHE_ROOT": str(Path(rerun_directory) / "vllm-cache"),
-    }
+    ours = {**UNLESS_SET, **child_environment(inherited, rerun_directory)}
+    return {**ours, **ALWAYS_SET, "VLLM_CACHE_ROOT": str(Path(rerun_directory) / "vllm-cache")}
+
+
+def device(inherited: Mapping[str, str], free: tuple[GpuSpace, ...]) -> dict[str, str]:
+    """Which GPU the child sees: one that no process holds, of those that we were given.
+
+    Nothing where that can't be told. Without it the engine takes the first GPU, which may be the live run's.
+    """
+    given = inherited.get("CUDA_VISIBLE_DEVICES")
+    words = [word.strip() for word in given.split(",")] if given is not None else []
+    if not all(word.isdigit() for word in words):
+        return {}
+    chosen = best_gpu(free, None if given is None else frozenset(map(int, words)))
+    return {} if chosen is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(chosen.index)}
 
 
 def end(child: subprocess.Popen[bytes]) -> None:

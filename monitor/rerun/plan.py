@@ -1,7 +1,8 @@
 """The plan of a rerun: which score of which run, from which checkpoint, with which recipe, into which folder.
 
 Made from the ledger and the trainer's profile alone; whether the plan is safe is preflight's business, so a plan exists
-also for a checkpoint that doesn't. Does not read checkpoints or data, and starts nothing.
+also for a checkpoint that doesn't. Does not read checkpoints or data, and starts nothing but a
+child that tells the versions in another interpreter.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import MalformedRecord, from_json, to_json
 from monitor.model.run import RunState
+from monitor.rerun import routes
+from monitor.rerun.installed import installed
 from monitor.rerun.recorded_config import recorded_config
+from monitor.rerun.routes import Route
 from monitor.rerun.verl_evaluation import VerlEvaluation, evaluation_of
 from quant.errors import RecipeError
 from quant.recipe import Recipe, load_recipe
@@ -92,6 +96,8 @@ class RerunPlan:
     """The file that showed the run's configuration."""
     route_reason: str = ""
     """What evaluates, and why."""
+    routes: tuple[Route, ...] = ()
+    """Every way to evaluate it, at most one chosen."""
 
     @property
     def dump_path(self) -> Path:
@@ -158,16 +164,9 @@ def make_plan(
         verl=verl,
         python=(python or sys.executable) if verl else None,
         config_source=source,
-        route_reason=_route_reason(verl),
+        route_reason=routes.reason(verl),
+        routes=routes.choose(verl, installed(python or sys.executable) if verl else None, routes.weight_sync()),
     )
-
-
-def _route_reason(verl: VerlEvaluation | None) -> str:
-    if verl is None:
-        return "the trainer's own evaluation engine, in a Ray of its own"
-    if verl.problems:
-        return f"laststep's evaluation can't repeat this validation ({verl.problems[0]}); verl itself must"
-    return "laststep's evaluation: it attests weights and quantization inside the engine, and joins no Ray"
 
 
 def _evaluation(state: RunState) -> tuple[str, VerlEvaluation | None, str | None]:

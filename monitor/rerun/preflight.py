@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.rerun.checkpoint_lines import checkpoint_lines
+from monitor.rerun.environment_lines import environment_lines
 from monitor.rerun.facts import LineState, PreflightFacts, PreflightLine
 from monitor.rerun.plan import UNQUANTIZED, RerunPlan
 from monitor.rerun.resource_lines import resource_lines
@@ -50,6 +51,7 @@ def judge(plan: RerunPlan, facts: PreflightFacts) -> tuple[PreflightLine, ...]:
     return (
         *checkpoint_lines(plan, facts),
         *verl_lines(plan, facts),
+        *environment_lines(plan, facts),
         _validation_set(plan, facts),
         _recipe(plan),
         _engine(facts),

@@ -26,12 +26,17 @@ def resource_lines(facts: PreflightFacts) -> tuple[PreflightLine, ...]:
     resources = facts.resources
     weights = sum(size for file, (size, _) in facts.checkpoint.manifest.items() if "/model" in f"/{file}")
     return (
-        _memory(resources, BASE_MEMORY_BYTES + MEMORY_PER_WEIGHT_BYTE * weights),
+        _memory(resources, memory_needed(weights)),
         _shared_memory(resources),
         _processors(resources),
         _disk(resources),
         _state_directory(resources),
     )
+
+
+def memory_needed(weights: int) -> int:
+    """Bytes of host memory that an evaluation of so many bytes of weights takes."""
+    return BASE_MEMORY_BYTES + MEMORY_PER_WEIGHT_BYTE * weights
 
 
 def _memory(resources: Resources, need: int) -> PreflightLine:
@@ -41,9 +46,9 @@ def _memory(resources: Resources, need: int) -> PreflightLine:
         return PreflightLine(name, LineState.UNKNOWN, "free memory could not be read")
     spare = int(free - (1 - MEMORY_CEILING) * total)
     if spare < need:
-        sentence = f"the rerun needs {_size(need)} of memory, {_size(max(spare, 0))} can be had without risk to the run"
-        return PreflightLine(name, LineState.FAIL, sentence, (f"{_size(free)} free of {_size(total)}",), cure)
-    return PreflightLine(name, LineState.PASS, f"{_size(need)} of memory needed, {_size(spare)} can be had")
+        sentence = f"the rerun needs {sized(need)} of memory, {sized(max(spare, 0))} can be had without risk to the run"
+        return PreflightLine(name, LineState.FAIL, sentence, (f"{sized(free)} free of {sized(total)}",), cure)
+    return PreflightLine(name, LineState.PASS, f"{sized(need)} of memory needed, {sized(spare)} can be had")
 
 
 def _shared_memory(resources: Resources) -> PreflightLine:
@@ -51,9 +56,9 @@ def _shared_memory(resources: Resources) -> PreflightLine:
     if free is None:
         return PreflightLine(name, LineState.UNKNOWN, "/dev/shm could not be read; Ray then keeps its objects on disk")
     if free < 2 * need:
-        sentence = f"/dev/shm has {_size(free)} free; an object store of {_size(need)} there could starve the run's own"
+        sentence = f"/dev/shm has {sized(free)} free; an object store of {sized(need)} there could starve the run's own"
         return PreflightLine(name, LineState.FAIL, sentence, (), "free /dev/shm, or enlarge it")
-    return PreflightLine(name, LineState.PASS, f"{_size(need)} of /dev/shm needed, {_size(free)} free")
+    return PreflightLine(name, LineState.PASS, f"{sized(need)} of /dev/shm needed, {sized(free)} free")
 
 
 def _processors(resources: Resources) -> PreflightLine:
@@ -71,9 +76,9 @@ def _disk(resources: Resources) -> PreflightLine:
     if resources.temp_free is None:
         return PreflightLine(name, LineState.UNKNOWN, "free space of the temp folder could not be read")
     if resources.temp_free < SESSION_BYTES:
-        sentence = f"the temp folder has {_size(resources.temp_free)} free, Ray's session needs {_size(SESSION_BYTES)}"
+        sentence = f"the temp folder has {sized(resources.temp_free)} free, Ray's session needs {sized(SESSION_BYTES)}"
         return PreflightLine(name, LineState.FAIL, sentence, (), "free space in /tmp")
-    return PreflightLine(name, LineState.PASS, f"{_size(resources.temp_free)} free in the temp folder")
+    return PreflightLine(name, LineState.PASS, f"{sized(resources.temp_free)} free in the temp folder")
 
 
 def _state_directory(resources: Resources) -> PreflightLine:
@@ -84,10 +89,11 @@ def _state_directory(resources: Resources) -> PreflightLine:
     if resources.state_free is None:
         return PreflightLine(name, LineState.UNKNOWN, "free space of the state folder could not be read")
     if resources.state_free < DISK_BYTES:
-        sentence = f"the state folder has {_size(resources.state_free)} free, a rerun needs {_size(DISK_BYTES)}"
+        sentence = f"the state folder has {sized(resources.state_free)} free, a rerun needs {sized(DISK_BYTES)}"
         return PreflightLine(name, LineState.FAIL, sentence, (), cure)
-    return PreflightLine(name, LineState.PASS, f"the state folder is writable, {_size(resources.state_free)} free")
+    return PreflightLine(name, LineState.PASS, f"the state folder is writable, {sized(resources.state_free)} free")
 
 
-def _size(count: int) -> str:
+def sized(count: int) -> str:
+    """Bytes as a person reads them."""
     return f"{count / 1024**3:.1f} GiB" if count >= 1024**3 else f"{count / MIB:.0f} MiB"

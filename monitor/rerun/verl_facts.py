@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from monitor.rerun.facts import VerlFacts
+from monitor.rerun.facts import GpuSpace, VerlFacts
 from monitor.rerun.plan import RerunPlan
 
 TOKENIZER_FOLDERS = ("", "huggingface", "actor/huggingface")
+IMPORTS_VERL = re.compile(r"^\s*(?:from|import)\s+verl\b", re.MULTILINE)
 ADAPTERS = ("lora_adapter", "actor/lora_adapter")
 
 
@@ -20,9 +24,37 @@ def verl_facts(plan: RerunPlan) -> VerlFacts | None:
         return None
     checkpoint = Path(plan.checkpoint)
     differences, unknown = tokenizer_differences(checkpoint, Path(plan.start_model) if plan.start_model else None)
-    taken, total = gpus()
+    taken, total, space = gpus()
     adapter = next((str(checkpoint / name) for name in ADAPTERS if (checkpoint / name).is_dir()), "")
-    return VerlFacts(differences, unknown, _reward_error(plan.verl.reward), adapter, taken, total)
+    return VerlFacts(
+        differences,
+        unknown,
+        _reward_error(plan.verl.reward),
+        adapter,
+        taken,
+        total,
+        gpu_space=space,
+        needs_verl=needs_verl(plan.verl.reward),
+        merge_free=_merge_free(),
+    )
+
+
+def needs_verl(reward: str | None) -> str:
+    """Why the rewards need verl installed; empty where they don't, as far as the reward's own file shows."""
+    if reward is None:
+        return "the reward is verl's own"
+    try:
+        text = Path(reward.rpartition(":")[0]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return "the run's reward function imports verl" if IMPORTS_VERL.search(text) else ""
+
+
+def _merge_free() -> int | None:
+    try:
+        return shutil.disk_usage(tempfile.gettempdir()).free
+    except OSError:
+        return None
 
 
 def tokenizer_differences(checkpoint: Path, start_model: Path | None) -> tuple[tuple[str, ...], str]:
@@ -76,8 +108,8 @@ def _reward_error(reward: str | None) -> str:
     return "" if function in text else f"{file} has no `{function}`"
 
 
-def gpus() -> tuple[tuple[str, ...], int | None]:
-    """The GPUs that some process holds, and how many there are."""
+def gpus() -> tuple[tuple[str, ...], int | None, tuple[GpuSpace, ...]]:
+    """The GPUs that some process holds, how many there are, and the memory of the free ones."""
     from monitor.sources.gpus import GpuReader
 
     reader = GpuReader()
@@ -86,6 +118,11 @@ def gpus() -> tuple[tuple[str, ...], int | None]:
     finally:
         reader.close()
     if not found:
-        return (), None
+        return (), None, ()
     taken = tuple(f"GPU {gpu.index} is held by pid {gpu.pids[0]}" for gpu in found if gpu.pids)
-    return taken, len(found)
+    space = tuple(
+        GpuSpace(gpu.index, gpu.memory_total, gpu.memory_total - gpu.memory_used)
+        for gpu in found
+        if not gpu.pids and gpu.memory_total is not None and gpu.memory_used is not None
+    )
+    return taken, len(found), space

@@ -85,7 +85,7 @@ def resources(**changes: Any) -> Resources:
 
 def around(**changes: Any) -> Surroundings:
     """Nothing in the way."""
-    return Surroundings(**{"recorded_torch": "2.13.0", **changes})
+    return Surroundings(**{"recorded_torch": "2.13.0", "ports_free": 16, **changes})
 
 
 def facts(**changes: Any) -> PreflightFacts:
