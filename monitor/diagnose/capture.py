@@ -17,13 +17,22 @@ from importlib import metadata
 from typing import Protocol, TypeVar
 
 from monitor.detect.scene import is_system
-from monitor.inspection import asyncio_reader, responder, threads, told_threads
+from monitor.inspection import asyncio_reader, foreign_threads, responder, threads, told_threads
 from monitor.inspection.asyncio_reader import TaskReading
 from monitor.inspection.responder import ResponderAnswer
 from monitor.inspection.threads import ThreadReading
 from monitor.model.errors import LaststepError
 from monitor.model.reading import Unknown
-from monitor.model.snapshot import BlockedCall, ProcessState, RayActor, RayCall, RayNodeTotals, RunPosition, Snapshot
+from monitor.model.snapshot import (
+    BlockedCall,
+    ProcessState,
+    RayActor,
+    RayCall,
+    RayNodeTotals,
+    RunPosition,
+    Snapshot,
+    ThreadState,
+)
 from monitor.sources import blocked_calls, proc
 from monitor.sources.processes import process_states
 from monitor.sources.ray_discovery import RayCluster
@@ -63,6 +72,7 @@ class Readers:
     threads: Callable[..., ThreadReading] = threads.read_threads
     responder: Callable[..., ResponderAnswer] = responder.ask
     tasks: Callable[..., TaskReading] = asyncio_reader.read_tasks
+    foreign: Callable[[int, Iterable[ThreadState]], tuple[str, ...]] = foreign_threads.read
     title: Callable[[int], str] = proc.title
     blocked_calls: Callable[[Iterable[int]], dict[int, tuple[BlockedCall, ...]]] = blocked_calls.read
 
@@ -155,6 +165,7 @@ def _look_inside(state: ProcessState, answer: ResponderAnswer, read: Readers, un
         state,
         threads=stacks,
         threads_unknown="" if by_hooks else reading.unknown,
+        foreign_threads=read.foreign(state.pid, stacks) if stacks else (),
         threads_from="hooks" if by_hooks else "py-spy" if reading.threads else "",
         tasks=tasks,
         tasks_unknown=because,
