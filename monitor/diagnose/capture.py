@@ -33,7 +33,7 @@ from monitor.model.snapshot import (
     Snapshot,
     ThreadState,
 )
-from monitor.sources import blocked_calls, proc
+from monitor.sources import autoscaler, blocked_calls, proc
 from monitor.sources.processes import process_states
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_records import RayNode
@@ -72,6 +72,7 @@ class Readers:
     threads: Callable[..., ThreadReading] = threads.read_threads
     responder: Callable[..., ResponderAnswer] = responder.ask
     tasks: Callable[..., TaskReading] = asyncio_reader.read_tasks
+    grows: Callable[[str], bool | None] = autoscaler.may_add_nodes
     foreign: Callable[[int, Iterable[ThreadState]], tuple[str, ...]] = foreign_threads.read
     title: Callable[[int], str] = proc.title
     blocked_calls: Callable[[Iterable[int]], dict[int, tuple[BlockedCall, ...]]] = blocked_calls.read
@@ -114,6 +115,7 @@ def capture(
         calls=tuple(call for call in calls or () if call.job_id in ("", location.job_id)),
         actors=tuple(actor for actor in actors or () if actor.job_id in ("", location.job_id)),
         nodes=tuple(RayNodeTotals(node.node_id, node.resources) for node in nodes or () if node.alive),
+        grows=read.grows(cluster.gcs_address) if pending else None,
         unknown=tuple(unknown),
         unseen=location.unseen,
         versions=_versions(api),

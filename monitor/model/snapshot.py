@@ -239,6 +239,8 @@ class Snapshot:
     actors: tuple[RayActor, ...] = ()
     nodes: tuple[RayNodeTotals, ...] = ()
     """Living nodes of the cluster; empty where not known."""
+    grows: bool | None = None
+    """An autoscaler may add nodes. None: not known, or not asked, since no call waits for a node."""
     unknown: tuple[Unknown, ...] = ()
     """What could not be read, each with the reason and the cure."""
     unseen: tuple[str, ...] = ()
