@@ -1,4 +1,4 @@
-"""Ranks that stand in collectives others never enter: suspicions, and a proof only where two ranks are all there are."""
+"""Ranks in collectives that others never enter: suspicions, and a proof only where two ranks are all there are."""
 
 from __future__ import annotations
 

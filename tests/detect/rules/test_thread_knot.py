@@ -8,8 +8,20 @@ import pytest
 
 from monitor.model.snapshot import Frame, ProcessState, Snapshot, ThreadState
 from tests.detect import snapshots as made
-from tests.detect.rules.alone import CHILD, DRIVER, EVENT, QUEUE, SEMAPHORE, child, driver, only, proved, samples
-from tests.detect.rules.alone import suspected, thread
+from tests.detect.rules.alone import (
+    CHILD,
+    DRIVER,
+    EVENT,
+    QUEUE,
+    SEMAPHORE,
+    child,
+    driver,
+    only,
+    proved,
+    samples,
+    suspected,
+    thread,
+)
 
 MAIN, OTHER = made.frame("main", 12, "/app/main.py"), made.frame("flush", 30, "/app/main.py")
 WAITS = {"event-never-set": EVENT, "queue-starved": QUEUE, "semaphore-exhausted": SEMAPHORE}
