@@ -159,7 +159,8 @@ def _tasks(address: str | None) -> Check:
         return Check("asyncio tasks", "unknown", "no run to try it on")
     readings = {process.pid: read_tasks(process.pid) for process in processes}
     refused = {pid: reading for pid, reading in readings.items() if reading.tasks is None}
-    reader, found = reader_facts(), []
+    reader = reader_facts()
+    found: list[Obstacle] = []
     for pid in refused:
         facts = target_facts(pid)
         found += obstacles(reader, facts) if facts is not None else ()
