@@ -3,9 +3,10 @@
     python -m benchmarks.diagnosis.false_alarms [--hours 600] [--seed 1]
 
 Simulated, pure: phases last a log-normal time (sigma 0.4), one in fifty has a Pareto tail on top (alpha 2.5), and each
-is silent from its beginning to its end, which is the worst case. Every sixth hour a new run begins. Two rows of the same
-dice: as the watch learns, from the ledger's earlier runs of the same kind too (the first run learns anew); and as if
-each run were the first one in its ledger. Proofs need snapshots and can't come from phase limits: `proved` is 0 by construction and not counted here.
+is silent from its beginning to its end, which is the worst case. Every sixth hour a new run begins. Two rows of the
+same dice: as the watch learns, from the ledger's earlier runs of the same kind too (the first run learns anew); and as
+if each run were the first one in its ledger. Proofs need snapshots and can't come from phase limits: `proved` is 0 by
+construction and not counted here.
 """
 
 from __future__ import annotations
