@@ -136,7 +136,7 @@ def test_a_process_that_execs_another_program_in_mid_read_is_no_answer(
 def test_a_process_that_execs_its_own_interpreter_again_in_mid_read_is_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: Callable[..., None]
 ) -> None:
-    """Neither pid, nor start time, nor executable change: half of the old program's tasks would look like all."""
+    """Neither pid, nor start time, nor executable change; the old program's addresses mean nothing in the new one."""
     script = tmp_path / "other.py"
     script.write_text(OTHER)
     with _target(20) as child:
@@ -178,6 +178,17 @@ def test_a_pid_that_was_given_to_another_process_is_not_the_one_described() -> N
         mine = describe(child.pid)
         assert is_same(mine)
         assert not is_same(dataclasses.replace(mine, start_ticks=mine.start_ticks - 1))
+
+
+def test_a_process_that_has_execd_its_own_interpreter_again_is_not_the_one_described(tmp_path: Path) -> None:
+    script = tmp_path / "other.py"
+    script.write_text(OTHER)
+    with _target(1) as child:
+        mine = describe(child.pid)
+        assert _told(child, f"{os.path.realpath(f'/proc/{child.pid}/exe')} {script}") == "other"
+        again = describe(child.pid)
+        assert (again.start_ticks, again.identity) == (mine.start_ticks, mine.identity)
+        assert not is_same(mine) and is_same(again)
 
 
 def test_a_pid_recycled_in_mid_read_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
