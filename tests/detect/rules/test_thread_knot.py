@@ -79,6 +79,12 @@ def test_what_could_wake_it_from_elsewhere_unproves_it(name: str, fields: dict[s
     assert proved(made.changed(pair, DRIVER, **fields)) == []
 
 
+def test_a_handler_that_was_there_at_the_first_sample_unproves_it() -> None:
+    earlier, later = samples(driver(_waiting()))
+    (handled,) = made.changed([earlier], DRIVER, signal_handlers=("SIGUSR1",))
+    assert proved([handled, later]) == []
+
+
 def test_a_thread_that_runs_no_python_and_could_call_into_it_leaves_a_suspicion() -> None:
     pair = samples(driver(_waiting()))
     for at in (0, 1):
