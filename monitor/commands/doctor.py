@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor.commands.attaching import add_attach_arguments, add_json_argument, print_json
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import to_json
 
+if TYPE_CHECKING:
+    from monitor.inspection.access import Obstacle, ReaderFacts
+    from monitor.inspection.asyncio_reader import TaskReading
+
+MOST_PIDS = 4
+"""Named one by one."""
 SIGNS = {"ok": "+", "missing": "x", "unknown": "?"}
 
 
@@ -119,47 +126,66 @@ def _py_spy() -> Check:
 
 
 def _memory() -> Check:
-    """Yama decides who may read whose memory: 0 the same uid, 1 only ancestors, 2 and 3 root or nobody."""
+    """Whether processes of one's own uid that are no descendants may be read at all."""
+    from monitor.inspection.access import in_general, reader_facts
+
+    reader = reader_facts()
+    return memory_check(reader, in_general(reader))
+
+
+def memory_check(reader: ReaderFacts, found: Sequence[Obstacle]) -> Check:
+    """What forbids reading, with its cure, or why it is allowed."""
     name = "process memory"
-    try:
-        scope = int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text())
-    except (OSError, ValueError):
-        sentence = "no Yama in this kernel: processes of the same uid can be read, those of another uid can't"
-        return Check(name, "ok", sentence + ("" if os.geteuid() else "; root may read them all with CAP_SYS_PTRACE"))
-    if scope == 0 or os.geteuid() == 0:
-        return Check(name, "ok", f"Yama ptrace_scope is {scope}, and you may read")
-    cure = (
-        "sysctl kernel.yama.ptrace_scope=0, or `laststep run --readable` (its help says what that opens), or train "
-        "with the hooks in: their responder tells of threads, ObjectRefs, asyncio tasks and connections instead"
-    )
-    return Check(name, "missing", f"Yama ptrace_scope is {scope}: only descendants can be read", cure)
+    if found:
+        sentence = "processes of your uid that laststep did not start can't be read: "
+        return Check(
+            name, "missing", sentence + "; ".join(item.what for item in found), "; ".join(item.cure for item in found)
+        )
+    scope = "no Yama in this kernel" if reader.yama is None else f"Yama ptrace_scope is {reader.yama}"
+    also = ", and CAP_SYS_PTRACE is in force" if reader.may_trace else ""
+    return Check(name, "ok", f"processes of uid {reader.uid} can be read: {scope}{also}")
 
 
 def _tasks(address: str | None) -> Check:
     """Whether asyncio tasks of the run's own processes can be read: tried on each of them."""
     from monitor import settings
-    from monitor.inspection.asyncio_reader import MEMORY_CURE, read_tasks
+    from monitor.inspection.access import obstacles, reader_facts, target_facts
+    from monitor.inspection.asyncio_reader import read_tasks
     from monitor.watch.attach import attach
 
-    name = "asyncio tasks"
     try:
         processes = attach(settings.load(), address, None, None).location.processes
     except LaststepError:
-        return Check(name, "unknown", "no run to try it on")
-    readings = [read_tasks(process.pid) for process in processes]
-    refused = [reading for reading in readings if reading.tasks is None]
-    forbidden = sum(reading.not_permitted for reading in refused)
-    if forbidden:
-        return Check(
-            name, "missing", f"the memory of {forbidden} of {len(readings)} processes can't be read", MEMORY_CURE
-        )
-    if refused:
-        because = "; ".join(sorted({reading.unknown for reading in refused})[:3])
-        sentence = f"those of {len(refused)} of {len(readings)} processes can't be read from outside: {because}"
-        return Check(
-            name, "unknown", sentence, "with the hooks in, their responder tells of them (README, 'With hooks')"
-        )
-    return Check(name, "ok", f"read from outside in all {len(readings)} processes of the run, without hooks")
+        return Check("asyncio tasks", "unknown", "no run to try it on")
+    readings = {process.pid: read_tasks(process.pid) for process in processes}
+    refused = {pid: reading for pid, reading in readings.items() if reading.tasks is None}
+    reader = reader_facts()
+    found: list[Obstacle] = []
+    for pid in refused:
+        facts = target_facts(pid)
+        found += obstacles(reader, facts) if facts is not None else ()
+    return tasks_check(len(readings), refused, found)
+
+
+def tasks_check(total: int, refused: Mapping[int, TaskReading], found: Sequence[Obstacle]) -> Check:
+    """How many of `total` processes were refused, why by the facts of each, and what would change it."""
+    from monitor.inspection.asyncio_reader import MEMORY_CURE
+
+    name = "asyncio tasks"
+    if not refused:
+        return Check(name, "ok", f"read from outside in all {total} processes of the run, without hooks")
+    pids = ", ".join(map(str, sorted(refused)[:MOST_PIDS])) + (", …" if len(refused) > MOST_PIDS else "")
+    forbidden = sum(reading.not_permitted for reading in refused.values())
+    if forbidden or found:
+        reasons = Counter(item.what for item in found)
+        told = "; ".join(f"{what} ({count})" for what, count in reasons.most_common())
+        cure = "; ".join(dict.fromkeys(item.cure for item in found)) or MEMORY_CURE
+        told = told or "the kernel refuses, for a reason that /proc does not tell (seccomp, another user namespace)"
+        sentence = f"{len(refused)} of {total} processes can't be read (pid {pids}): {told}"
+        return Check(name, "missing", sentence, cure)
+    because = "; ".join(sorted({reading.unknown for reading in refused.values()})[:3])
+    sentence = f"those of {len(refused)} of {total} processes can't be read from outside (pid {pids}): {because}"
+    return Check(name, "unknown", sentence, "with the hooks in, their responder tells of them (README, 'With hooks')")
 
 
 def _gpus() -> Check:

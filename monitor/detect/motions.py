@@ -62,6 +62,9 @@ def of_process(scene: Scene, process: ProcessState) -> tuple[Motion, ...]:
     if unread:
         listed = ", ".join(map(str, unread[:3]))
         found.append(may(f"{label} has child processes ({listed}) that may wake it"))
+    handled = process.signal_handlers or before.signal_handlers
+    if handled:
+        found.append(may(f"{label} handles {', '.join(handled)}, which may wake it"))
     if process.outside_connections:
         found.append(
             may(f"{label} has connections outside this cluster ({', '.join(process.outside_connections[:3])})")

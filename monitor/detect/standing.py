@@ -91,6 +91,13 @@ def _standing(case: Case, process: ProcessState, thread: ThreadState) -> Standin
     return Standing(process, thread, wait, busy)
 
 
+def waited_for(case: Case, item: Standing) -> bool:
+    """The run can't go on without this thread: a chain of waits comes to it, or it is a trainer's own main thread."""
+    if item.process.role in TRAINER_ROLES and is_main(item.process, item.thread):
+        return True
+    return thread_key(item.process.pid, item.thread) in case.reached(INDIRECT)
+
+
 def _functions(thread: ThreadState) -> list[tuple[str, str]]:
     return [(frame.function, frame.file) for frame in thread.frames if is_users(frame)]
 
@@ -115,4 +122,4 @@ def suspicion(
     finding = case.finding(
         hang_class, sentence, case.culprit(item.process), item.frame, links, (stands, *evidence), advice
     )
-    return replace(finding, proved=proved)
+    return finding if proved else replace(finding, proved=False, seconds_to_proof=None)

@@ -1,8 +1,9 @@
 """Bundles: everything captured at one alarm, in one folder, complete before anyone kills the job.
 
-A bundle holds the snapshots, the wait-for graph, the verdict, the run's state and configuration, the logs' tails, and
-`report.md`. It is made beside its place and renamed, so a folder of that name is whole or is not there. Secrets are
-masked before anything is written; what could not be had is listed in the manifest. Schema 1.
+A bundle holds the snapshots, the wait-for graph, the verdict, the run's state and configuration, the machine's facts,
+the logs' tails, and `report.md`. It is made beside its place and renamed, so a folder of that name is whole or is not
+there. Secrets are masked before anything is written. Its size is bounded: first the verdict, then the newest snapshots,
+the graph, the logs; what could not be had or had no room is listed in the manifest. Schema 1.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import re
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from monitor.detect import wait_graph
+from monitor.detect.judge import judge
 from monitor.diagnose import bundle_files as files
+from monitor.diagnose import host_facts
 from monitor.diagnose.errors import BundleDamaged, BundleNotWritten
 from monitor.diagnose.masking import masked, masked_text
 from monitor.diagnose.report_text import report
@@ -30,6 +33,9 @@ from monitor.model.snapshot import RunPosition, Snapshot
 T = TypeVar("T")
 
 LOG_TAIL_BYTES = 512 << 10
+LARGEST_BUNDLE = 256 << 20
+"""Bytes of all files together."""
+REPORT_BYTES = 1 << 20
 KEPT_SNAPSHOTS = 8
 """The newest of a stretch: enough for every proof, and a bound on a bundle's size."""
 
@@ -114,54 +120,84 @@ def _place(partial: Path, directory: Path, name: str) -> Path:
     raise OSError(f"a thousand bundles named {name}")
 
 
+@dataclass
+class _Filling:
+    """A folder as it is filled, within the bound."""
+
+    folder: Path
+    left: int
+    entries: dict[str, Any] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, name: str, content: bytes, what: str) -> bool:
+        """Write a file, or say that there is no room for it."""
+        if len(content) > self.left:
+            self.missing.append(f"{what}: {len(content)} bytes, no room within the bound of a bundle")
+            return False
+        self.left -= len(content)
+        self.entries[name] = files.write_file(self.folder, name, content)
+        return True
+
+
 def _fill(
     folder: Path, run: RunState, snapshots: tuple[Snapshot, ...], verdict: Verdict, log_paths: Sequence[str | Path]
 ) -> None:
-    entries: dict[str, Any] = {}
-    missing: list[str] = []
-    (folder / files.SNAPSHOTS).mkdir(mode=0o700)
-    for number, snapshot in enumerate(snapshots):
-        name = f"{files.SNAPSHOTS}/{number:03d}.json"
-        entries[name] = files.write_file(folder, name, files.dumps(masked(to_json(snapshot))))
-    if snapshots:
-        earlier = snapshots[-2] if len(snapshots) > 1 else None
-        graph = wait_graph.build(snapshots[-1], earlier)
-        document = {**to_json(graph), "stuck": sorted(set(graph.nodes) - graph.moving)}
-        entries[files.GRAPH] = files.write_file(folder, files.GRAPH, files.dumps(masked(document)))
-    else:
-        missing.append("snapshots and the wait-for graph: none was taken")
-    entries[files.VERDICT] = files.write_file(folder, files.VERDICT, files.dumps(masked(to_json(verdict))))
-    entries[files.RUN] = files.write_file(folder, files.RUN, files.dumps(masked(to_json(run))))
-    _logs(folder, log_paths, entries, missing)
-    missing.extend(_unread(snapshots))
+    filling = _Filling(folder, LARGEST_BUNDLE - 2 * REPORT_BYTES)
+    host = host_facts.read(snapshots)
+    filling.add(files.VERDICT, files.dumps(masked(to_json(verdict))), "the verdict")
+    filling.add(files.RUN, files.dumps(masked(to_json(run))), "the run's state and configuration")
+    filling.add(files.HOST, files.dumps(masked(to_json(host))), "the machine's facts")
+    _snapshots(filling, snapshots, verdict)
+    _logs(filling, log_paths)
+    filling.missing.extend((*_unread(snapshots), *host.missing))
     position = snapshots[-1].position if snapshots else RunPosition(run.name, run.step, run.total_steps, run.phase)
-    text = report(position, verdict, snapshots, missing)
-    entries[files.REPORT] = files.write_file(folder, files.REPORT, text.encode("utf-8", "replace"))
+    text = report(position, verdict, snapshots, filling.missing, host).encode("utf-8", "replace")
+    if len(text) > REPORT_BYTES:
+        text = text[:REPORT_BYTES].decode("utf-8", "ignore").encode() + "\n… cut here: the rest is too long\n".encode()
+    filling.entries[files.REPORT] = files.write_file(folder, files.REPORT, text)
     manifest = {
         "schema": files.SCHEMA,
         "kind": files.KIND,
         "run": run.name,
         "written_at": time.time(),
-        "files": entries,
-        "missing": [masked_text(what) for what in missing],
+        "files": filling.entries,
+        "missing": [masked_text(what) for what in filling.missing],
     }
     files.write_file(folder, files.MANIFEST, files.dumps(manifest))
 
 
-def _logs(folder: Path, paths: Sequence[str | Path], entries: dict[str, Any], missing: list[str]) -> None:
+def _snapshots(filling: _Filling, snapshots: tuple[Snapshot, ...], verdict: Verdict) -> None:
+    """The newest first, since proofs rest on it and the one before; then the graph of these two."""
+    (filling.folder / files.SNAPSHOTS).mkdir(mode=0o700)
+    if not snapshots:
+        filling.missing.append("snapshots and the wait-for graph: none was taken")
+        return
+    kept: list[Snapshot] = []
+    for number, snapshot in reversed(list(enumerate(snapshots))):
+        content = files.dumps(masked(to_json(snapshot)))
+        if not filling.add(f"{files.SNAPSHOTS}/{number:03d}.json", content, f"snapshot {number} and those before it"):
+            if judge(kept[::-1]) != verdict:
+                filling.missing.append("replay of what had room does not give the verdict that is written here")
+            break
+        kept.append(snapshot)
+    graph = wait_graph.build(snapshots[-1], snapshots[-2] if len(snapshots) > 1 else None)
+    document = {**to_json(graph), "stuck": sorted(set(graph.nodes) - graph.moving)}
+    filling.add(files.GRAPH, files.dumps(masked(document)), "the wait-for graph")
+
+
+def _logs(filling: _Filling, paths: Sequence[str | Path]) -> None:
     """Tails of the logs. One that can't be read is said to be missing."""
     if not paths:
-        missing.append("the run's log: where it lies is not known")
+        filling.missing.append("the run's log: where it lies is not known")
     for number, path in enumerate(paths):
         try:
             content = files.read_tail(Path(path), LOG_TAIL_BYTES)
         except OSError as error:
-            missing.append(f"the log {path}: {error.strerror or error}")
+            filling.missing.append(f"the log {path}: {error.strerror or error}")
             continue
         safe = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(path).name).strip("-.")[:80] or "log"
-        name = f"{files.LOGS}/{number}-{safe}"
         text = masked_text(content.decode("utf-8", "replace"))
-        entries[name] = files.write_file(folder, name, text.encode("utf-8", "replace"))
+        filling.add(f"{files.LOGS}/{number}-{safe}", text.encode("utf-8", "replace"), f"the log {path}")
 
 
 def _unread(snapshots: Sequence[Snapshot]) -> list[str]:

@@ -21,6 +21,7 @@ from monitor.diagnose.errors import BundleDamaged, NoBundle
 SCHEMA = 1
 KIND = "laststep-bundle"
 MANIFEST, RUN, VERDICT, GRAPH, REPORT = "manifest.json", "run.json", "verdict.json", "graph.json", "report.md"
+HOST = "host.json"
 SNAPSHOTS, LOGS = "snapshots", "logs"
 MOST_SNAPSHOTS = 64
 LARGEST_FILE = 256 << 20

@@ -17,14 +17,23 @@ from importlib import metadata
 from typing import Protocol, TypeVar
 
 from monitor.detect.scene import is_system
-from monitor.inspection import asyncio_reader, responder, threads, told_threads
+from monitor.inspection import asyncio_reader, foreign_threads, responder, threads, told_threads
 from monitor.inspection.asyncio_reader import TaskReading
 from monitor.inspection.responder import ResponderAnswer
 from monitor.inspection.threads import ThreadReading
 from monitor.model.errors import LaststepError
 from monitor.model.reading import Unknown
-from monitor.model.snapshot import BlockedCall, ProcessState, RayActor, RayCall, RayNodeTotals, RunPosition, Snapshot
-from monitor.sources import blocked_calls, proc
+from monitor.model.snapshot import (
+    BlockedCall,
+    ProcessState,
+    RayActor,
+    RayCall,
+    RayNodeTotals,
+    RunPosition,
+    Snapshot,
+    ThreadState,
+)
+from monitor.sources import autoscaler, blocked_calls, proc
 from monitor.sources.processes import process_states
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_records import RayNode
@@ -63,6 +72,8 @@ class Readers:
     threads: Callable[..., ThreadReading] = threads.read_threads
     responder: Callable[..., ResponderAnswer] = responder.ask
     tasks: Callable[..., TaskReading] = asyncio_reader.read_tasks
+    grows: Callable[[str], bool | None] = autoscaler.may_add_nodes
+    foreign: Callable[[int, Iterable[ThreadState]], tuple[str, ...]] = foreign_threads.read
     title: Callable[[int], str] = proc.title
     blocked_calls: Callable[[Iterable[int]], dict[int, tuple[BlockedCall, ...]]] = blocked_calls.read
 
@@ -104,6 +115,7 @@ def capture(
         calls=tuple(call for call in calls or () if call.job_id in ("", location.job_id)),
         actors=tuple(actor for actor in actors or () if actor.job_id in ("", location.job_id)),
         nodes=tuple(RayNodeTotals(node.node_id, node.resources) for node in nodes or () if node.alive),
+        grows=read.grows(cluster.gcs_address) if pending else None,
         unknown=tuple(unknown),
         unseen=location.unseen,
         versions=_versions(api),
@@ -155,6 +167,7 @@ def _look_inside(state: ProcessState, answer: ResponderAnswer, read: Readers, un
         state,
         threads=stacks,
         threads_unknown="" if by_hooks else reading.unknown,
+        foreign_threads=read.foreign(state.pid, stacks) if stacks else (),
         threads_from="hooks" if by_hooks else "py-spy" if reading.threads else "",
         tasks=tasks,
         tasks_unknown=because,

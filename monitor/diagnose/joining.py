@@ -81,6 +81,7 @@ def _merged(snapshots: Sequence[Snapshot], records: Snapshot, taken_at: float) -
         records,
         taken_at=taken_at,
         processes=processes,
+        grows=next((item.grows for item in snapshots if item.grows is not None), None),
         unknown=tuple(unknown for snapshot in snapshots for unknown in snapshot.unknown),
         unseen=tuple(sorted(unseen)),
         node_id=None,

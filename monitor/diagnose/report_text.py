@@ -1,6 +1,7 @@
 """`report.md` of a bundle: what a person can read, and paste into an issue, without any other file of it.
 
-Pure: the run's position, its verdict, its newest snapshot → Markdown.
+Pure: the run's position, its verdict, its newest snapshot → Markdown. Bounded in processes, frames and tasks: equal
+stacks are told once for the whole run, and the processes one by one as far as a person would read.
 """
 
 from __future__ import annotations
@@ -11,17 +12,29 @@ from collections.abc import Iterator, Sequence
 
 from monitor.detect.scene import is_system
 from monitor.detect.thread_waits import Doing, thread_wait
+from monitor.diagnose.host_facts import HostFacts
 from monitor.diagnose.masking import masked_text, printable
+from monitor.diagnose.report_stacks import stacks
 from monitor.model.finding import Finding, Verdict
 from monitor.model.snapshot import Frame, ProcessState, RunPosition, Snapshot
 
 MOST_FRAMES = 12
 MOST_TASKS = 8
+MOST_PROCESSES = 64
+"""Told one by one; the processes of the findings first."""
 
 
-def report(position: RunPosition, verdict: Verdict, snapshots: Sequence[Snapshot], missing: Sequence[str]) -> str:
+def report(
+    position: RunPosition,
+    verdict: Verdict,
+    snapshots: Sequence[Snapshot],
+    missing: Sequence[str],
+    host: HostFacts | None = None,
+) -> str:
     """The whole report."""
-    lines = [*_head(position, verdict), *_findings(verdict), *_snapshot(snapshots), *_missing(missing)]
+    culprits = {finding.culprit.pid for finding in (*verdict.findings, *verdict.suspicions)}
+    lines = [*_head(position, verdict), *_findings(verdict), *_snapshot(snapshots, culprits)]
+    lines += [*_host(host), *_missing(missing)]
     return printable(masked_text("\n".join(lines))) + "\n"
 
 
@@ -73,7 +86,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield ""
 
 
-def _snapshot(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+def _snapshot(snapshots: Sequence[Snapshot], culprits: set[int | None]) -> Iterator[str]:
     if not snapshots:
         return
     newest = snapshots[-1]
@@ -88,9 +101,13 @@ def _snapshot(snapshots: Sequence[Snapshot]) -> Iterator[str]:
     for (name, state), count in states.most_common(20):
         yield f"- {count} × {name}: {state}"
     yield ""
-    for process in newest.processes:
-        if not is_system(process):
-            yield from _process(process)
+    yield from stacks(newest)
+    own = [process for process in newest.processes if not is_system(process)]
+    for process in sorted(own, key=lambda process: process.pid not in culprits)[:MOST_PROCESSES]:
+        yield from _process(process)
+    if len(own) > MOST_PROCESSES:
+        yield f"… {len(own) - MOST_PROCESSES} more processes: their stacks are in the groups above."
+        yield ""
     for unknown in newest.unknown:
         yield f"- Unknown: {unknown.what}: {unknown.because} {unknown.cure}".rstrip()
     for unseen in newest.unseen:
@@ -129,6 +146,25 @@ def _process(process: ProcessState) -> Iterator[str]:
             where = f" at {last.function} ({last.file}:{last.line})" if last else ""
             yield f"- {task.name} waits on {task.waits_on}{where}"
         yield ""
+
+
+def _host(host: HostFacts | None) -> Iterator[str]:
+    if host is None:
+        return
+    yield "## The machine"
+    yield ""
+    yield f"- Kernel {host.kernel}, {host.machine}, {_known(host.cpus)} CPUs, {_known(host.usable_cpus)} usable"
+    quota = "no CPU quota was seen" if host.cpu_quota is None else f"CPU quota {host.cpu_quota:g}"
+    limit = "no memory limit was seen" if host.memory_limit_bytes is None else f"limit {_size(host.memory_limit_bytes)}"
+    yield f"- cgroup: {quota}, {limit}, {_known(host.oom_kills)} processes ended for want of memory"
+    yield f"- Memory: {_size(host.memory_bytes)}, of which {_size(host.memory_available_bytes)} available"
+    scope = "no Yama" if host.ptrace_scope is None else f"Yama ptrace_scope {host.ptrace_scope}"
+    yield f"- {scope}; laststep runs on Python {host.python}"
+    yield ""
+
+
+def _size(size: int | None) -> str:
+    return "?" if size is None else f"{size >> 20} MiB"
 
 
 def _frames(frames: Sequence[Frame]) -> Iterator[str]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 LOCK, SLEEP, POLL, READ, WRITE, CHILD = "lock", "sleep", "poll", "read", "write", "child"
 RUNNING, OTHER = "running", "other"
 
+FUTEX_PRIVATE = 128
+"""FUTEX_PRIVATE_FLAG of linux/futex.h: without it another process may wake the waiter (`multiprocessing.Lock`)."""
 NEVER_MILLISECONDS = 0xFFFFFFFF
 """-1 as the kernel shows a 32-bit timeout; poll and epoll_wait never give up."""
 
@@ -58,6 +60,8 @@ class KernelWait:
     ends: bool | None = None
     """The wait has a deadline of its own; None: not known, or the word has no meaning here."""
     cpu_seconds: float | None = None
+    lock: str = ""
+    """Address of the lock that it waits on, hex: two threads of a process with one address wait on one lock."""
 
 
 def kernel_wait(pid: int, thread_id: int) -> KernelWait:
@@ -76,7 +80,8 @@ def told_wait(pid: int, thread_id: int, system_call: str) -> KernelWait:
         wait, ends = parse(system_call, platform.machine())
     except ValueError:
         wait, ends = "", None
-    return KernelWait(wait, ends, _cpu_seconds(f"/proc/{pid}/task/{thread_id}/stat"))
+    lock = system_call.split()[1] if wait == LOCK else ""
+    return KernelWait(wait, ends, _cpu_seconds(f"/proc/{pid}/task/{thread_id}/stat"), lock)
 
 
 def parse(text: str, machine: str) -> tuple[str, bool | None]:
@@ -96,6 +101,9 @@ def parse(text: str, machine: str) -> tuple[str, bool | None]:
     if number in _SELECTS[machine] and arguments[0] == 0:
         # select() on nothing is how CPython 3.10 sleeps.
         kind = SLEEP
+    if kind == LOCK and not arguments[1] & FUTEX_PRIVATE:
+        # Shared between processes: who could free it need not be in this one.
+        kind = OTHER
     if kind == SLEEP:
         return kind, True
     if position is None:

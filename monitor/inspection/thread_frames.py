@@ -48,6 +48,7 @@ def _thread(pid: int, thread: dict[str, Any], now: float) -> ThreadState:
         locals_repr=_shown_locals(raw),
         kernel_wait=kernel.wait,
         kernel_wait_ends=kernel.ends,
+        lock=kernel.lock,
         cpu_seconds=kernel.cpu_seconds,
     )
 

@@ -44,6 +44,7 @@ def _thread(pid: int, thread: Mapping[str, Any]) -> ThreadState:
         locals_repr={str(key): str(value) for key, value in (thread.get("limits") or {}).items()},
         kernel_wait=kernel.wait,
         kernel_wait_ends=kernel.ends,
+        lock=kernel.lock,
         cpu_seconds=kernel.cpu_seconds,
     )
 
@@ -60,7 +61,7 @@ def _completed(thread: ThreadState, told: ThreadState | None) -> ThreadState:
     if thread.refs_unreadable and told.waiting_refs:
         thread = replace(thread, waiting_refs=told.waiting_refs, refs_unreadable=told.refs_unreadable)
     if not thread.kernel_wait:
-        thread = replace(thread, kernel_wait=told.kernel_wait, kernel_wait_ends=told.kernel_wait_ends)
+        thread = replace(thread, kernel_wait=told.kernel_wait, kernel_wait_ends=told.kernel_wait_ends, lock=told.lock)
     return thread
 
 

@@ -50,6 +50,8 @@ class ThreadState:
     """That wait has a deadline of its own (a sleep, a timed lock, a poll with a timeout). None: not known."""
     cpu_seconds: float | None = None
     """CPU time of this thread so far, None where not known."""
+    lock: str = ""
+    """Address of the lock that it waits on (hex), empty where not known. Equal ones of a process are one lock."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,11 @@ class ProcessState:
     """It has a GPU's device file open: a wait in C code may be one for the GPU, whose work is not seen from here."""
     blocked_calls: tuple[BlockedCall, ...] = ()
     """System calls on descriptors that its threads stand in; empty where the kernel does not tell."""
+    signal_handlers: tuple[str, ...] = ()
+    """Signals that it handles itself and that could wake it (`SIGALRM`, `SIGUSR1`); faults and ends are left out."""
+    foreign_threads: tuple[str, ...] = ()
+    """What those of its threads that run no Python wait in (`poll`, `sleep`, …, `not known`), each once; those that
+    wait on a lock of the process without a deadline are left out, since they do only what others ask of them."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +239,8 @@ class Snapshot:
     actors: tuple[RayActor, ...] = ()
     nodes: tuple[RayNodeTotals, ...] = ()
     """Living nodes of the cluster; empty where not known."""
+    grows: bool | None = None
+    """An autoscaler may add nodes. None: not known, or not asked, since no call waits for a node."""
     unknown: tuple[Unknown, ...] = ()
     """What could not be read, each with the reason and the cure."""
     unseen: tuple[str, ...] = ()

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+
+_WAKING = tuple(signal.Signals[name] for name in ("SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGIO"))
+"""Signals that programs use to wake themselves or each other. Those of faults, ends, children and terminals are not
+among them: who handles one of these does not wait for it."""
 
 
 def parents() -> dict[int, int]:
@@ -42,6 +47,16 @@ def stat_fields(pid: int) -> list[str]:
             return file.read().rsplit(b")", 1)[1].decode("ascii", "replace").split()
     except (OSError, IndexError):
         return []
+
+
+def signal_handlers(pid: int) -> tuple[str, ...]:
+    """Signals that could wake the process and for which it has a handler of its own (SigCgt of its status)."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            caught = next((int(line.split()[1], 16) for line in file if line.startswith("SigCgt:")), 0)
+    except (OSError, ValueError, IndexError):
+        return ()
+    return tuple(number.name for number in _WAKING if caught >> (number - 1) & 1)
 
 
 def title(pid: int) -> str:

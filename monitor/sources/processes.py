@@ -90,6 +90,7 @@ def _state(
         children=proc.descendants(process.pid, table, _daemons(cluster_pids - {process.pid})),
         outside_connections=tuple(sorted(outside)),
         gpu_open=any(device.startswith(GPU_DEVICES) for device in proc.open_devices(process.pid)),
+        signal_handlers=proc.signal_handlers(process.pid),
     )
 
 

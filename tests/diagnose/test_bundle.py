@@ -44,7 +44,7 @@ def test_a_bundle_is_one_private_folder_with_a_report_a_person_can_read(tmp_path
     path = _written(tmp_path / "bundles", log_paths=[log])
     names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
     assert names == [
-        "graph.json", "logs/0-console.log", "manifest.json", "report.md", "run.json",
+        "graph.json", "host.json", "logs/0-console.log", "manifest.json", "report.md", "run.json",
         "snapshots/000.json", "snapshots/001.json", "verdict.json",
     ]  # fmt: skip
     assert os.stat(path).st_mode & 0o077 == 0

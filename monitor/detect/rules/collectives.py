@@ -3,15 +3,16 @@
 Decisive: processes that stand in a function of torch.distributed in both samples without CPU. Desync: two or more
 stand in collectives, at different functions or lines of the run. Missing: all but some do, and one that stands
 elsewhere was read. Groups of ranks are not known from stacks, so several groups that overlap are told only where two
-ranks are all there are; GPUs may work unseen. Therefore a suspicion, unless the missing rank is proved stuck itself.
+ranks are all there are; GPUs may work unseen. Therefore a suspicion, unless two ranks are all there are, no process is
+unseen, and the missing one waits on a lock that nothing in its process could free.
 """
 
 from __future__ import annotations
 
 from monitor.detect.case import Case
 from monitor.detect.frames import innermost_users, place
-from monitor.detect.graph import NodeKind
 from monitor.detect.standing import Standing, is_main, standing_threads, suspicion
+from monitor.detect.thread_waits import Doing
 from monitor.detect.wait_graph import thread_key
 from monitor.model.finding import Finding
 from monitor.model.snapshot import Frame
@@ -61,16 +62,16 @@ def find(case: Case) -> tuple[Finding, ...]:
         if not function_of(item) and item.process.command in commands and not pids & set(item.process.children)
     ]
     if outside:
-        return (_missing(case, outside[0], inside),)
+        return (_missing(case, outside[0], inside, alone=len(outside) == 1),)
     places = {(function_of(item), item.frame) for item in inside}
     if len(places) > 1 and len(inside) > 1:
         return (_desync(case, inside),)
     return ()
 
 
-def _missing(case: Case, item: Standing, inside: list[Standing]) -> Finding:
-    key = thread_key(item.process.pid, item.thread)
-    stuck = case.graph.stuck(key) and case.graph.nodes[key].kind is NodeKind.THREAD
+def _missing(case: Case, item: Standing, inside: list[Standing], *, alone: bool) -> Finding:
+    stuck = item.wait.doing is Doing.LOCK and case.graph.stuck(thread_key(item.process.pid, item.thread))
+    pair = alone and len(inside) == 1 and not case.scene.later.unseen
     label = case.scene.label(item.process.pid)
     sentence = (
         f"{label} has not entered {function_of(inside[0])}, in which {len(inside)} of its group stand at "
@@ -78,7 +79,9 @@ def _missing(case: Case, item: Standing, inside: list[Standing]) -> Finding:
     )
     evidence = tuple(case.evidence(case.describe(other.process, other.thread, other.frame)) for other in inside[:4])
     advice = f"See why this rank stands at {place(item.frame)}, or takes a branch that leaves the collective out."
-    return suspicion(case, "rank-missing", sentence, item, evidence, advice, proved=stuck and not _gpus(inside))
+    return suspicion(
+        case, "rank-missing", sentence, item, evidence, advice, proved=stuck and pair and not _gpus([item, *inside])
+    )
 
 
 def _desync(case: Case, inside: list[Standing]) -> Finding:

@@ -1,13 +1,16 @@
 """`own-loop-result`: a coroutine blocks its own event loop in `Future.result()` of what only that loop could run.
 
-Decisive: `Future.result` of concurrent.futures on the loop's thread, the only loop of its process, in both samples; no
-thread of a pool or of the run's code is at work that could fill the future, and the graph frees nothing.
+Decisive: `Future.result` of concurrent.futures is what the loop's thread stands in, the only loop of its process, in
+both samples; no thread of a pool or of the run's code was at work in either that could fill the future, the process has
+no unfinished Ray call whose answer could (`ObjectRef.future()`), and the graph frees nothing.
 """
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from monitor.detect.case import Case
-from monitor.detect.frames import place
+from monitor.detect.frames import is_users, place
 from monitor.detect.thread_waits import Doing, thread_wait
 from monitor.detect.wait_graph import thread_key
 from monitor.model.finding import Finding
@@ -22,7 +25,7 @@ def find(case: Case) -> tuple[Finding, ...]:
     for process in case.scene.processes.values():
         loops = case.scene.loops(process)
         for thread in loops:
-            if len(loops) == 1 and _in_result(thread) and _alone(process, thread):
+            if len(loops) == 1 and _in_result(thread) and _nobody_else(case, process, thread):
                 finding = _finding(case, process, thread)
                 if finding is not None:
                     found.append(finding)
@@ -32,8 +35,15 @@ def find(case: Case) -> tuple[Finding, ...]:
 def _in_result(thread: ThreadState) -> bool:
     return not thread.loop_idle and any(
         frame.function.rpartition(".")[2] == "result" and frame.file.endswith("/concurrent/futures/_base.py")
-        for frame in thread.frames
+        for frame in takewhile(lambda frame: not is_users(frame), thread.frames)
     )
+
+
+def _nobody_else(case: Case, process: ProcessState, loop: ThreadState) -> bool:
+    before, loop_before = case.scene.before.get(process.pid), case.scene.thread_before(process, loop)
+    if before is None or loop_before is None or case.scene.calls_made.get(process.pid):
+        return False
+    return _alone(process, loop) and _alone(before, loop_before)
 
 
 def _alone(process: ProcessState, loop: ThreadState) -> bool:

@@ -1,7 +1,9 @@
 """`pipe-full`: a child process writes into a pipe that its parent does not read, while the parent waits for the child.
 
-Decisive: in both samples the child stands in `write` on a pipe whose only readers were all seen, and each reader's
-threads wait for a child or on a lock, none in a read or a poll. A reader that could not be read unproves it.
+Decisive: in both samples the child stands in `write` on a pipe that its parent alone can read, the parent's main thread
+waits for that child (the only one it has), and every other thread of the parent waits on a lock without a deadline or
+for the child. A thread that sleeps, reads, polls or can't be read may read the pipe in a moment; so may a signal's
+handler, or a thread that runs no Python.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ from monitor.detect.frames import innermost_users, place
 from monitor.detect.standing import Standing, is_main, standing_threads, suspicion
 from monitor.model.fact import Evidence
 from monitor.model.finding import Finding
-from monitor.model.snapshot import BlockedCall, ProcessState
+from monitor.model.snapshot import BlockedCall, ProcessState, ThreadState
 
-READING = frozenset({"read", "poll", "running", "other", ""})
+CHILD, LOCK = "child", "lock"
 
 
 def find(case: Case) -> tuple[Finding, ...]:
@@ -33,17 +35,16 @@ def find(case: Case) -> tuple[Finding, ...]:
 def _judge(case: Case, child: ProcessState, call: BlockedCall) -> Finding | None:
     if not call.target.startswith("pipe:") or not call.held_by:
         return None
-    readers = [case.scene.processes.get(pid) for pid in call.held_by if pid != child.pid]
-    parents = [reader for reader in readers if reader is not None and child.pid in reader.children]
-    if len(parents) != len(readers) or not parents:
+    parent = case.scene.processes.get(call.held_by[0])
+    before = case.scene.before.get(call.held_by[0])
+    if len(call.held_by) != 1 or parent is None or before is None or parent.children != (child.pid,):
         return None
-    parent = parents[0]
-    if any(not reader.threads or any(_may_read(thread.kernel_wait) for thread in reader.threads) for reader in parents):
+    if _may_read(parent) or _may_read(before):
         return None
     item = next(
         (item for item in standing_threads(case) if item.process is parent and is_main(item.process, item.thread)), None
     )
-    if item is None:
+    if item is None or item.busy or item.thread.kernel_wait != CHILD:
         return None
     label, parent_label = case.scene.label(child.pid), case.scene.label(parent.pid)
     sentence = (
@@ -64,5 +65,12 @@ def _finding(case: Case, sentence: str, item: Standing, evidence: tuple[Evidence
     return suspicion(case, "pipe-full", sentence, item, evidence, advice, proved=True)
 
 
-def _may_read(kernel_wait: str) -> bool:
-    return kernel_wait in READING
+def _may_read(parent: ProcessState) -> bool:
+    """Something in it could come to read the pipe by itself, or was not seen."""
+    unseen = parent.threads_unknown or not parent.threads or parent.signal_handlers or parent.foreign_threads
+    return bool(unseen) or not all(map(_bound, parent.threads))
+
+
+def _bound(thread: ThreadState) -> bool:
+    """It waits for a child, or for another thread of its process, for good."""
+    return thread.kernel_wait == CHILD or (thread.kernel_wait == LOCK and thread.kernel_wait_ends is False)

@@ -3,21 +3,25 @@
 Decisive: PENDING_NODE_ASSIGNMENT in both samples and a chain from the trainer to that call (or to a call of the actor
 that it creates). Infeasible: it asks for more of a resource than any living node has in all. Starved: every node that
 could hold it has that resource held by living actors of the run, for their whole lives, and nothing of the run works.
-A cluster that adds nodes can still cure the first; the sentence says so.
+Both are suspicions where an autoscaler may add nodes, or it is not known whether one may, and where the nodes were not
+the same in both samples. Starved is one, too, where a holder, the driver or the trainer may go on by itself: it could
+end the holder. A new node can still cure a proved one; the sentence says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from monitor.detect.case import Case
-from monitor.detect.graph import Edge
+from monitor.detect.case import TRAINER_ROLES, Case
+from monitor.detect.graph import Edge, NodeKind
 from monitor.detect.wait_graph import call_key
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding
 from monitor.model.snapshot import RayActor, RayCall
 
 PENDING = "PENDING_NODE_ASSIGNMENT"
+MOVERS = frozenset({NodeKind.PROCESS, NodeKind.THREAD, NodeKind.TASK})
 PLACED = ("bundle", "_group_")
 """Resources of a placement group: they exist once it is placed."""
 
@@ -58,11 +62,11 @@ def _infeasible(case: Case, call: RayCall, edges: tuple[Edge, ...]) -> Finding |
         return None
     asks = ", ".join(f"{needed:g} {name} (the most a node has: {most:g})" for name, (needed, most) in over.items())
     sentence = (
-        f"{call.name} can never be placed: it asks for {asks}, and no living node has that; only a new node would help."
+        f"{call.name} can't be placed: it asks for {asks}, and no living node has that; only a new node would help."
     )
     said = case.evidence(f"Ray's State API: {len(nodes)} living nodes, required {call.required_resources}")
     advice = "Ask for what a node has, or add a node that has it."
-    return _finding(case, "infeasible-resources", sentence, call, edges, (said,), advice)
+    return _finding(case, "infeasible-resources", sentence, call, edges, (said,), advice, proved=_fixed(case))
 
 
 def _starved(case: Case, call: RayCall, edges: tuple[Edge, ...]) -> Finding | None:
@@ -94,7 +98,25 @@ def _starved(case: Case, call: RayCall, edges: tuple[Edge, ...]) -> Finding | No
         for actor, _ in held[:4]
     )
     advice = "Leave CPUs for the tasks that actors start: fewer `num_cpus` an actor, or `num_cpus=0` for such a task."
-    return _finding(case, "cpu-starvation", sentence, call, edges, said, advice)
+    proved = _fixed(case) and not _may_end(case, {actor.pid for actor, _ in held})
+    return _finding(case, "cpu-starvation", sentence, call, edges, said, advice, proved=proved)
+
+
+def _fixed(case: Case) -> bool:
+    """The cluster is what it was, and nobody is configured to add nodes."""
+    earlier, later = case.scene.earlier, case.scene.later
+    same = earlier is not None and earlier.nodes == later.nodes
+    return same and earlier is not None and earlier.grows is False and later.grows is False
+
+
+def _may_end(case: Case, pids: set[int | None]) -> bool:
+    """A holder may end by itself or was not read, or who could end it may go on."""
+    processes = case.scene.processes
+    if not pids <= set(processes):
+        return True
+    watched = pids | {process.pid for process in processes.values() if process.role in TRAINER_ROLES}
+    nodes = case.graph.nodes.values()
+    return any(node.motions and node.kind in MOVERS and node.pid in watched for node in nodes)
 
 
 def _sum(actors: Iterable[RayActor], name: str) -> float:
@@ -109,6 +131,8 @@ def _finding(
     edges: tuple[Edge, ...],
     said: tuple[Evidence, ...],
     advice: str,
+    *,
+    proved: bool,
 ) -> Finding:
     process = case.scene.processes.get(case.scene.caller(call) or 0)
     culprit = (
@@ -120,4 +144,7 @@ def _finding(
     evidence = (case.call_evidence(call), *said)
     if frame is not None:
         evidence = (*evidence, case.evidence("the run waits for it there", frame))
-    return case.finding(hang_class, sentence, culprit, frame, case.links(edges), evidence, advice)
+    if not proved:
+        sentence += " That this stays so is not proved: a node may be added, or a holder may end."
+    finding = case.finding(hang_class, sentence, culprit, frame, case.links(edges), evidence, advice)
+    return finding if proved else replace(finding, proved=False, seconds_to_proof=None)

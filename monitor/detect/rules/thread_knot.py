@@ -2,17 +2,20 @@
 `event-never-set`, `queue-starved`, `semaphore-exhausted`.
 
 Decisive: a closed graph: every thread of the process waits without a deadline in both samples, with no timer, outside
-socket, child or unread process that could free one. Which class: by the standard library's own frame of the wait.
-Two threads on bare locks at different lines are a `lock-cycle`; who holds a lock CPython does not record.
+socket, child, signal handler or unread process that could free one; no thread that runs no Python may do so either; the
+run waits for it, and nothing in the run works. Less is a suspicion. Which class: by the standard library's own frame of
+the wait. Two threads on two bare locks at different lines are a `lock-cycle`; two on one lock are not, and where the
+kernel does not tell which locks they are, it is a suspicion. Who holds a lock CPython does not record.
 """
 
 from __future__ import annotations
 
 from monitor.detect.case import Case
 from monitor.detect.frames import place
-from monitor.detect.standing import Standing, standing_threads, suspicion
+from monitor.detect.standing import Standing, standing_threads, suspicion, waited_for
 from monitor.detect.thread_waits import Doing
 from monitor.detect.wait_graph import thread_key
+from monitor.model.fact import Evidence
 from monitor.model.finding import Finding
 
 ADVICE = {
@@ -45,12 +48,13 @@ def _judge(case: Case, items: list[Standing]) -> Finding | None:
     kinds = [(kind, item) for item in items if (kind := _kind(item)) is not None and item.frame is not None]
     locks = [item for kind, item in kinds if kind == "lock-cycle"]
     others = [(kind, item) for kind, item in kinds if kind != "lock-cycle"]
-    if len({item.frame for item in locks}) > 1:
-        return _finding(case, "lock-cycle", locks[0], items)
+    addresses = {item.thread.lock for item in locks}
+    if len({item.frame for item in locks}) > 1 and (len(addresses) > 1 or "" in addresses):
+        return _finding(case, "lock-cycle", locks[0], items, sure="" not in addresses)
     if locks or len({kind for kind, _ in others}) != 1:
         # A single bare lock: its holder is not known, and another wait may be the cause or its consequence.
         return None
-    return _finding(case, others[0][0], others[0][1], items)
+    return _finding(case, others[0][0], others[0][1], items, sure=True)
 
 
 def _kind(item: Standing) -> str | None:
@@ -69,16 +73,34 @@ def _kind(item: Standing) -> str | None:
     return None if names & {"wait", "wait_for"} else "lock-cycle"
 
 
-def _finding(case: Case, hang_class: str, item: Standing, items: list[Standing]) -> Finding:
+def _finding(case: Case, hang_class: str, item: Standing, items: list[Standing], *, sure: bool) -> Finding:
+    proved = sure and _closed(case, items)
     label = case.scene.label(item.process.pid)
     others = [other for other in items if other is not item]
+    freed = "nothing is left that could free it" if proved else "nothing was seen that would free it"
     sentence = (
         f"Thread {item.thread.name} of {label} waits for {NAMES[hang_class]} at {place(item.frame)} without a deadline,"
-        f" and nothing is left that could free it: all {len(items)} threads at work in it stand still."
+        f" and {freed}: all {len(items)} threads at work in it stand still."
     )
     evidence = (
         *[case.evidence(case.describe(other.process, other.thread, other.frame), other.frame) for other in others[:4]],
         case.flat_cpu(item.process.pid),
-        case.evidence(f"no timer, outside connection or child process of {label} could free it"),
+        case.evidence(f"no timer, outside connection, child process or signal handler of {label} could free it"),
+        *_foreign(case, item),
     )
-    return suspicion(case, hang_class, sentence, item, evidence, ADVICE[hang_class], proved=True)
+    return suspicion(case, hang_class, sentence, item, evidence, ADVICE[hang_class], proved=proved)
+
+
+def _closed(case: Case, items: list[Standing]) -> bool:
+    """The run waits for the knot, nothing in the run works, and no thread without Python could undo it."""
+    process = items[0].process
+    before = case.scene.before.get(process.pid)
+    foreign = before is None or before.foreign_threads or process.foreign_threads
+    return not foreign and not case.working() and any(waited_for(case, item) for item in items)
+
+
+def _foreign(case: Case, item: Standing) -> tuple[Evidence, ...]:
+    waits = item.process.foreign_threads
+    if not waits:
+        return ()
+    return (case.evidence(f"threads of it that run no Python may still do so (they wait in: {', '.join(waits)})"),)

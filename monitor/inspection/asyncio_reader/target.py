@@ -36,13 +36,15 @@ class Target:
     bases: dict[tuple[str, int], int]
     """Lowest address of each mapped file, by device and inode."""
     start_ticks: int
+    start_stack: int = 0
+    """Where its stack begins: an exec of the same interpreter keeps pid, start time and file, but not this."""
 
 
 def describe(pid: int) -> Target:
     """The interpreter of `pid`."""
     link = f"/proc/{pid}/exe"
     try:
-        started = _start_ticks(pid)
+        started, stack = _start(pid)
         owner = os.stat(f"/proc/{pid}").st_uid
         status = os.stat(link)
         path = os.readlink(link)
@@ -60,7 +62,7 @@ def describe(pid: int) -> Target:
     if not library and not _PYTHON.search(path.removesuffix(" (deleted)")):
         raise NotReadable("no Python interpreter was found in it")
     identity = Identity(_identity(status), _identity_of(library) if library else ())
-    return Target(pid, _runnable(path, link, status), library, identity, bases, started)
+    return Target(pid, _runnable(path, link, status), library, identity, bases, started, stack)
 
 
 def _runnable(path: str, link: str, status: os.stat_result) -> str:
@@ -96,15 +98,18 @@ def _maps(pid: int) -> tuple[dict[tuple[str, int], int], list[str]]:
     return bases, libraries
 
 
-def _start_ticks(pid: int) -> int:
+def _start(pid: int) -> tuple[int, int]:
+    """When the process began, in ticks since boot, and where its stack begins."""
     with open(f"/proc/{pid}/stat", "rb") as file:
-        return int(file.read().rsplit(b")", 1)[1].split()[19])
+        fields = file.read().rsplit(b")", 1)[1].split()
+    return int(fields[19]), int(fields[25])
 
 
 def is_same(target: Target) -> bool:
     """The pid still is the process that was described, in the same program."""
     try:
         status = os.stat(f"/proc/{target.pid}/exe")
-        return _start_ticks(target.pid) == target.start_ticks and _identity(status) == target.identity.executable
+        started = _start(target.pid) == (target.start_ticks, target.start_stack)
+        return started and _identity(status) == target.identity.executable
     except (OSError, ValueError, IndexError):
         return False

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from monitor.detect.judge import judge
-from monitor.model.snapshot import RayCall, RayNodeTotals, Snapshot
+from monitor.model.finding import VerdictWord
+from monitor.model.snapshot import RayCall, RayNodeTotals, Snapshot, ThreadState
 from tests.detect import snapshots as made
 
 NODE = "ab12"
@@ -23,7 +26,7 @@ def _samples(cpus: float, total: float, held: float = 0.0) -> list[Snapshot]:
         for actor in made.actors()
     )
     nodes = (RayNodeTotals(NODE, {"CPU": total}),)
-    return [replace(sample, actors=actors, nodes=nodes) for sample in samples]
+    return [replace(sample, actors=actors, nodes=nodes, grows=False) for sample in samples]
 
 
 def _classes(samples: list[Snapshot]) -> list[str]:
@@ -60,3 +63,46 @@ def test_held_resources_while_something_works_are_no_starvation() -> None:
     earlier, later = _samples(2, 8, held=7)
     (busy,) = made.changed([later], made.TRAIN, cpu_seconds=2.9)
     assert _classes([earlier, busy]) == []
+
+
+def _suspected(samples: list[Snapshot], hang_class: str) -> bool:
+    """It is suspected, and nothing is proved."""
+    verdict = judge(samples)
+    found = [finding.hang_class for finding in verdict.suspicions]
+    return verdict.findings == () and found == [hang_class] and verdict.word is VerdictWord.UNKNOWN
+
+
+@pytest.mark.parametrize("grows", [True, None])
+def test_where_an_autoscaler_adds_nodes_or_may_do_so_both_are_suspicions(grows: bool | None) -> None:
+    for samples, hang_class in ((_samples(100, 8), "infeasible-resources"), (_samples(2, 8, 7), "cpu-starvation")):
+        assert _suspected([replace(sample, grows=grows) for sample in samples], hang_class)
+
+
+def test_a_node_that_came_between_the_samples_unproves_it() -> None:
+    earlier, later = _samples(100, 8)
+    came = replace(later, nodes=(*later.nodes, RayNodeTotals("cd34", {"CPU": 8.0})))
+    assert _suspected([earlier, came], "infeasible-resources")
+
+
+def test_a_holder_that_may_end_by_itself_or_was_not_read_unproves_starvation() -> None:
+    sleeps = replace(made.serving(), frames=(made.frame("work", 7),), kernel_wait="sleep", kernel_wait_ends=True)
+    assert _suspected(made.changed(_samples(2, 8, 7), made.ROLLOUT, threads=(sleeps,)), "cpu-starvation")
+    unread = made.changed(_samples(2, 8, 7), made.ROLLOUT, threads=(), threads_unknown="no permission")
+    assert _suspected(unread, "cpu-starvation")
+    samples = _samples(2, 8, 7)
+    gone = [replace(item, processes=tuple(p for p in item.processes if p.pid != made.ROLLOUT)) for item in samples]
+    assert _suspected(gone, "cpu-starvation")
+
+
+def test_a_trainer_with_a_thread_that_could_end_the_holder_unproves_starvation() -> None:
+    samples = _samples(2, 8, 7)
+    trainer = samples[0].processes[1]
+    ticks = ThreadState(9, "t", False, False, (made.frame("tick", 3),), kernel_wait="sleep", kernel_wait_ends=True)
+    assert _suspected(made.changed(samples, made.TRAINER, threads=(*trainer.threads, ticks)), "cpu-starvation")
+
+
+def test_a_call_that_the_trainer_does_not_wait_for_is_no_finding() -> None:
+    idle = made.changed(
+        made.changed(_samples(100, 8), made.TRAINER, threads=(made.serving(),)), made.DRIVER, threads=()
+    )
+    assert _classes(idle) == [] and judge(idle).suspicions == ()

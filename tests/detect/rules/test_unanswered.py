@@ -92,3 +92,23 @@ def test_a_wait_that_moved_between_the_samples_is_not_suspected() -> None:
     elsewhere = replace(asking(), frames=(frame("compute_score", 13, "/app/reward.py"), asking().frames[1]))
     moved = changed(samples[1:], REWARD, threads=(serving(), idle_loop(), elsewhere))[0]
     assert judge([samples[0], moved]).findings == ()
+
+
+def test_a_call_that_no_chain_of_waits_comes_to_is_not_suspected() -> None:
+    samples = beyond(tool_run(), 5.0)
+    for pid in (1, 2):
+        samples = changed(samples, pid, threads=(serving(),))
+    assert judge(samples).findings == ()
+
+
+def test_a_task_whose_wait_is_not_known_or_that_was_read_once_is_not_suspected() -> None:
+    earlier, later = beyond(tool_run(), 5.0)
+    unread = changed([earlier], AGENT_0, tasks=None, tasks_unknown="no permission")[0]
+    assert judge([unread, later]).findings == ()
+    told = later.processes[-1].tasks or ()
+    unknown = changed([earlier, later], AGENT_0, tasks=tuple(replace(item, waits_on="unknown") for item in told))
+    assert judge(unknown).findings == ()
+
+
+def test_a_wait_that_the_kernel_does_not_tell_is_not_suspected() -> None:
+    assert judge(beyond(reward_run(asking("", None)), 5.0)).findings == ()
