@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def shard_sums(
             tensors = tensors or {name: _Counted(name, dtype) for name in shard}
             check_names(file, shard, files[0], tensors)
             parts = {name: part_of(name, shard.pop(name), files, rank) for name in tensors}
-            list(pool.map(lambda name, parts=parts, rank=rank: tensors[name].add(parts[name], rank), tensors))
+            list(pool.map(_Counted.add, tensors.values(), parts.values(), repeat(rank)))
             for head, same in _tied_parts(parts).items():
                 tied[head] = same and tied.get(head, True)
     return {
