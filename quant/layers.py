@@ -60,6 +60,7 @@ def apply_recipe(model: Any, recipe: Recipe) -> tuple[str, ...]:
 
     All or none: raises `RecipeError` or `WeightsError` and changes nothing where one of them can't be quantized.
     """
+    recipe.check_own()
     layers = expected_linears(model, recipe)
     if not layers:
         raise RecipeError(

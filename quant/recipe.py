@@ -33,6 +33,8 @@ class Recipe:
     include: tuple[str, ...] = ()
     """Where there are any, only linear layers that one of these names; `exclude` goes before."""
     dtype: str = "float32"
+    kernels: tuple[str, ...] = ()
+    """Whose code computes the products, where it isn't laststep's: `compressed_tensors`, a linear method of vLLM's."""
 
     def __post_init__(self) -> None:
         try:
@@ -63,10 +65,18 @@ class Recipe:
         return left_out or documents.names(self.exclude, layer)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` gives an equal recipe. Without `include` there is no such key."""
-        include = {"include": list(self.include)} if self.include else {}
-        rest = {key: value for key, value in dataclasses.asdict(self).items() if key != "include"}
-        return {**rest, "exclude": list(self.exclude), **include}
+        """Plain JSON values; `from_dict` gives an equal recipe. No `include`, no such key; nor `kernels`."""
+        rare = {key: list(getattr(self, key)) for key in ("include", "kernels") if getattr(self, key)}
+        rest = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("include", "kernels")}
+        return {**rest, "exclude": list(self.exclude), **rare}
+
+    def check_own(self) -> None:
+        """Raises `RecipeError` where others' kernels are declared: laststep attests those, and can't put them in."""
+        if self.kernels:
+            raise RecipeError(
+                f"recipe `{self.name}` is computed by {', '.join(self.kernels)}: laststep attests it only",
+                "leave `kernels` out to have laststep quantize",
+            )
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Recipe:
@@ -77,7 +87,7 @@ class Recipe:
 
 def _checked(key: str, value: Any) -> Any:
     """The value in the field's own type. A YAML `on` for a number, or a number for a name, is refused."""
-    if key in ("exclude", "include"):
+    if key in ("exclude", "include", "kernels"):
         if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
             raise RecipeError(f"recipe: {key} is not a list of names", f"{key}: [lm_head]")
         return tuple(value)

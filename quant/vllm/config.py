@@ -62,6 +62,7 @@ class LaststepConfig(QuantizationConfig):
         if "recipe" not in config:
             return cls()
         recipe = Recipe.from_dict(config["recipe"])
+        recipe.check_own()
         if recipe.format != cls.fmt:
             raise RecipeError(f"recipe `{recipe.name}` is {recipe.format}, the quantization asked for is {cls.method}")
         return cls(recipe)

@@ -31,6 +31,10 @@ class Opening:
     methods: dict[str, Any]
     syncs: dict[str, int]
     counts: dict[str, dict[str, int]]
+    witnesses: dict[str, Any]
+    """Of layers that the recipe's `kernels` compute: those of vLLM's own and others' quantizations."""
+    witnessed_sums: dict[str, str]
+    """What each of them multiplied with."""
     began_at: float
 
 
@@ -76,14 +80,18 @@ def begin(model: Any, recipe: Recipe | None) -> Opening:
     from quant.vllm import observe
 
     layers = observe.linears(model)
+    witnesses = observe.witnesses(model, recipe)
+    resident = observe.weight_sums(model, resident=True)
     records = {name: record for name, layer in layers.items() if (record := observe.record_of(layer)) is not None}
     return Opening(
         recipe=recipe,
         received=total(observe.weight_sums(model, resident=False).values()).hex(),
-        resident=total(observe.weight_sums(model, resident=True).values()).hex(),
+        resident=total(resident.values()).hex(),
         methods={name: layer.quant_method for name, layer in layers.items()},
         syncs={name: record.syncs for name, record in records.items()},
         counts={name: observe.counts(layer) for name, layer in layers.items()},
+        witnesses=witnesses,
+        witnessed_sums={name: _resident(observe.parts_of(model, name, layers[name]), resident) for name in witnesses},
         began_at=time.time(),
     )
 
@@ -96,6 +104,8 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
     from quant.vllm import observe
 
     recipe = opening.recipe
+    for witness in opening.witnesses.values():
+        witness.remove()
     every = observe.linears(model)
     parts = {name: observe.parts_of(model, name, layer) for name, layer in every.items()}
     expected = [name for name in every if observe.is_meant(parts[name], recipe)]
@@ -143,7 +153,7 @@ def _layer_entry(
     said = observe.arithmetic_of(recipe)
     columns = observe.probed_columns(layer, said.fmt, int(opening.received[:8], 16) ^ int(opening.began_at * 1e6))
     rounds_weights = record is not None and record.recipe.quantize_weights and record.syncs > 0
-    return {
+    entry = {
         "format": record.recipe.format if record is not None else None,
         "rule": record.recipe.scale_rule if record is not None else None,
         "block_size": record.recipe.block_size if record is not None else None,
@@ -155,9 +165,7 @@ def _layer_entry(
         "syncs": record.syncs if record is not None else 0,
         "received": record.received_sums.hex() if record is not None else None,
         "resident": record.resident_sums.hex() if record is not None else None,
-        "resident_end": total(
-            resident[f"{part.name}.weight"] for part in parts if f"{part.name}.weight" in resident
-        ).hex(),
+        "resident_end": _resident(parts, resident),
         "same_since_begin": (
             opening.methods.get(name) is layer.quant_method
             and (record is None or opening.syncs.get(name) == record.syncs)
@@ -170,3 +178,14 @@ def _layer_entry(
         "activation_calls": rise.get("activation_calls", 0),
         "activation_rows": rise.get("activation_rows", 0),
     }
+    witness = opening.witnesses.get(name)
+    if witness is None:
+        return entry
+    seen = witness.entry(entry["kernel"])
+    same = bool(seen["same_since_begin"] and entry["same_since_begin"])
+    return {**entry, **seen, "resident": opening.witnessed_sums[name], "same_since_begin": same}
+
+
+def _resident(parts: tuple[Any, ...], resident: dict[str, Sums]) -> str:
+    """What lies there of one layer."""
+    return total(resident[f"{part.name}.weight"] for part in parts if f"{part.name}.weight" in resident).hex()
