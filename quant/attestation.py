@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from quant import shared_scales
 from quant.fake_quant import Operands
 from quant.fingerprint import fingerprint
 from quant.formats import mxfp4
@@ -24,6 +25,7 @@ from quant.layers import QuantizedLinear, expected_linears, quantized_linears
 from quant.noise import noise_state
 from quant.probe import arithmetic_of, probe_layer
 from quant.recipe import Recipe
+from quant.rounding import rounded, shared_scale
 from quant.verification import SCHEMA, document_sha256, layer_problems
 from quant.witness import Witness, kernel_of, witnesses
 
@@ -99,7 +101,8 @@ def close(
         witness.remove()
     expected = expected_linears(model, recipe)
     found = {**quantized_linears(model), **{name: each.layer for name, each in opening.witnesses.items()}}
-    layers = {name: _layer_entry(name, layer, opening) for name, layer in {**expected, **found}.items()}
+    own = _shared_weights(model, expected, recipe)
+    layers = {name: _layer_entry(name, layer, opening, own.get(name)) for name, layer in {**expected, **found}.items()}
     stored = stored or StoredFingerprints(checkpoint_fingerprint, start_fingerprint)
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -128,6 +131,22 @@ def close(
     return {**document, "sha256": document_sha256(document)}
 
 
+def _shared_weights(model: Any, expected: Mapping[str, Any], recipe: Recipe | None) -> dict[str, Any]:
+    """The rounded weights of layers that share a scale, from the recipe's word and not the layers'."""
+    if recipe is None or not recipe.shared_scales or not recipe.quantize_weights:
+        return {}
+    with torch.no_grad():
+        return {
+            name: rounded(
+                expected[name].weight,
+                recipe.format,
+                recipe.scale_rule,
+                shared_scale([layer.weight for layer in group], recipe.format),
+            )
+            for name, group in shared_scales.groups(model, expected, recipe).items()
+        }
+
+
 def _witnesses(model: Any, recipe: Recipe | None) -> dict[str, Witness]:
     if recipe is None or not recipe.kernels:
         return {}
@@ -136,12 +155,14 @@ def _witnesses(model: Any, recipe: Recipe | None) -> dict[str, Witness]:
     return witnesses(layers, arithmetic_of(recipe), recipe.kernels)
 
 
-def _layer_entry(name: str, layer: Any, opening: Opening) -> dict[str, Any]:
+def _layer_entry(name: str, layer: Any, opening: Opening, own: Any) -> dict[str, Any]:
     """One layer: what it says of itself, what it counted in between, what it was seen to do."""
     operands: Operands | None = layer.operands if isinstance(layer, QuantizedLinear) else None
     recipe = opening.recipe
     said = arithmetic_of(recipe)
-    probe = probe_layer(layer, rule=said.rule, weights=said.weights, activations=said.activations, fmt=said.fmt)
+    probe = probe_layer(
+        layer, rule=said.rule, weights=said.weights, activations=said.activations, fmt=said.fmt, own=own
+    )
     witness = opening.witnesses.get(name)
     if witness is not None:
         dtype = str(layer.weight.dtype).removeprefix("torch.")

@@ -143,6 +143,9 @@ def _recipe_refusals(attested: Mapping[str, Any] | None, asked: Mapping[str, Any
         reasons.append(
             f"kernels declared were {list(attested.get('kernels', ()))}, asked for was {list(asked.get('kernels', ()))}"
         )
+    shared = attested.get("shared_scales", ()), asked.get("shared_scales", ())
+    if sorted(shared[0]) != sorted(shared[1]):
+        reasons.append(f"scales were shared among {list(shared[0])}, asked for was {list(shared[1])}")
     if sorted(attested.get("include", ())) != sorted(asked.get("include", ())):
         reasons.append(
             f"meant were only {list(attested.get('include', ()))}, asked for was {list(asked.get('include', ()))}"
