@@ -125,6 +125,7 @@ def close(
         "pid": os.getpid(),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+        "hooked": [name for name, witness in opening.witnesses.items() if witness.hooked],
         "noise": noise_state(model),
         **(facts or {}),
     }

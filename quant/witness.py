@@ -51,6 +51,12 @@ class Witness:
         """Whether the layer still computes by the code that it had at the beginning."""
         return self._forward == (_own_forward(self.layer), type(self.layer))
 
+    @property
+    def hooked(self) -> bool:
+        """Whether others' hooks sit on the layer: one that runs after this one changes what nobody witnesses."""
+        others = set(self.layer._forward_hooks) - {self._handle.id}
+        return bool(others or self.layer._forward_pre_hooks)
+
     def entry(self, kernel: str) -> dict[str, Any]:
         """What it adds to a layer's entry in an attestation.
 

@@ -37,6 +37,11 @@ class Opening:
     """What each of them multiplied with."""
     began_at: float
 
+    def stop_witnesses(self) -> None:
+        """Take their hooks off the layers, before these are probed."""
+        for witness in self.witnesses.values():
+            witness.remove()
+
 
 class LaststepWorker:
     """Mixed into vLLM's worker; every name begins with `laststep_`, so that none hides the worker's own."""
@@ -104,15 +109,14 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
     from quant.vllm import observe
 
     recipe = opening.recipe
-    for witness in opening.witnesses.values():
-        witness.remove()
+    opening.stop_witnesses()
     every = observe.linears(model)
     parts = {name: observe.parts_of(model, name, layer) for name, layer in every.items()}
     expected = [name for name in every if observe.is_meant(parts[name], recipe)]
     found = [name for name, layer in every.items() if observe.is_quantized(layer)]
     names = list(dict.fromkeys([*expected, *found]))
     resident = observe.weight_sums(model, resident=True)
-    layers = {name: _layer_entry(name, every[name], parts[name], opening, resident) for name in names}
+    layers = {name: _witnessed(name, every[name], parts[name], opening, resident) for name in names}
     asked = recipe.to_dict() if recipe is not None else None
     active = 0 if asked is None else sum(not layer_problems(layers[name], asked) for name in expected if name in found)
     document: dict[str, Any] = {
@@ -140,20 +144,34 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
     return {**document, "sha256": document_sha256(document)}
 
 
+def _witnessed(
+    name: str, layer: Any, parts: tuple[Any, ...], opening: Opening, resident: dict[str, Sums]
+) -> dict[str, Any]:
+    """`_layer_entry`, with what hooks saw where another's declared kernel computes the layer."""
+    entry = _layer_entry(name, layer, parts, opening, resident)
+    witness = opening.witnesses.get(name)
+    if witness is None:
+        return entry
+    seen = witness.entry(entry["kernel"])
+    same = bool(seen["same_since_begin"] and entry["same_since_begin"])
+    return {**entry, **seen, "resident": opening.witnessed_sums[name], "same_since_begin": same}
+
+
 def _layer_entry(
     name: str, layer: Any, parts: tuple[Any, ...], opening: Opening, resident: dict[str, Sums]
 ) -> dict[str, Any]:
     """One layer: what it says of itself, what the graph counted in between, what it was seen to do."""
+    from quant.probe import arithmetic_of
     from quant.vllm import observe
 
     recipe = opening.recipe
     record = observe.record_of(layer)
     counted, before = observe.counts(layer), opening.counts.get(name, {})
     rise = {key: value - before.get(key, 0) for key, value in counted.items()}
-    said = observe.arithmetic_of(recipe)
+    said = arithmetic_of(recipe)
     columns = observe.probed_columns(layer, said.fmt, int(opening.received[:8], 16) ^ int(opening.began_at * 1e6))
     rounds_weights = record is not None and record.recipe.quantize_weights and record.syncs > 0
-    entry = {
+    return {
         "format": record.recipe.format if record is not None else None,
         "rule": record.recipe.scale_rule if record is not None else None,
         "block_size": record.recipe.block_size if record is not None else None,
@@ -178,12 +196,6 @@ def _layer_entry(
         "activation_calls": rise.get("activation_calls", 0),
         "activation_rows": rise.get("activation_rows", 0),
     }
-    witness = opening.witnesses.get(name)
-    if witness is None:
-        return entry
-    seen = witness.entry(entry["kernel"])
-    same = bool(seen["same_since_begin"] and entry["same_since_begin"])
-    return {**entry, **seen, "resident": opening.witnessed_sums[name], "same_since_begin": same}
 
 
 def _resident(parts: tuple[Any, ...], resident: dict[str, Sums]) -> str:

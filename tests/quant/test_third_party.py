@@ -188,6 +188,13 @@ def test_without_every_token_accounted_for_products_past_the_hooks_can_not_be_ex
         assert found == (f"fewer rows were multiplied than the {tokens} tokens computed: {BOTH}",)
 
 
+def test_a_hook_of_others_behind_the_witness_is_refused() -> None:
+    def hook(model: Any) -> None:
+        model.up.register_forward_hook(lambda layer, words, output: output * 2)
+
+    assert "forward hooks, which no compiled graph runs: up" in reasons(attest(stand_in(), during=hook))
+
+
 def test_hooks_are_gone_after_the_close_and_no_number_changes() -> None:
     model = stand_in()
     with torch.no_grad():
