@@ -96,20 +96,22 @@ class Recipe:
 def _checked(key: str, value: Any) -> Any:
     """The value in the field's own type. A YAML `on` for a number, or a number for a name, is refused."""
     if key in ("exclude", "include", "kernels"):
-        if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
-            raise RecipeError(f"recipe: {key} is not a list of names", f"{key}: [lm_head]")
-        return tuple(value)
+        return _names(key, value)
     if key == "shared_scales":
-        groups = value if isinstance(value, (list, tuple)) else [None]
-        if not all(
-            isinstance(group, (list, tuple)) and all(isinstance(name, str) for name in group) for group in groups
-        ):
+        if not isinstance(value, (list, tuple)):
             raise RecipeError("recipe: shared_scales is not a list of groups", "shared_scales: [[gate_proj, up_proj]]")
-        return tuple(tuple(group) for group in groups)
+        return tuple(_names(key, group) for group in value)
     kind: type = {"block_size": int, "quantize_weights": bool, "quantize_activations": bool}.get(key, str)
     if type(value) is not kind:
         raise RecipeError(f"recipe: {key} is `{value}`, not a {kind.__name__}", "see configs/quant for the form")
     return value
+
+
+def _names(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
+        cure = "shared_scales: [[gate_proj, up_proj]]" if key == "shared_scales" else f"{key}: [lm_head]"
+        raise RecipeError(f"recipe: {key} is not a list of names", cure)
+    return tuple(value)
 
 
 def known_recipes() -> tuple[str, ...]:
