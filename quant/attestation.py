@@ -1,8 +1,9 @@
 """Proof, made inside the process that computes a score, of the quantization that was active.
 
 `begin` before the first sample, `close` after the last; what `close` returns is judged by `quant.verification`. Proof
-is what was executed in between: counters that rose, and what the layers really multiply (`quant.probe`). Not covered:
-engines whose products don't run through these layers.
+is what was executed in between: counters that rose, and what the layers really multiply (`quant.probe`). Layers of
+other libraries are witnessed where the recipe declares their kernels (`quant.witness`). Not covered: engines whose
+products don't run through these layers.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from typing import Any
 
 import torch
 
+from quant import shared_scales
 from quant.fake_quant import Operands
 from quant.fingerprint import fingerprint
 from quant.formats import mxfp4
 from quant.layers import QuantizedLinear, expected_linears, quantized_linears
 from quant.noise import noise_state
-from quant.probe import probe_layer
+from quant.probe import arithmetic_of, probe_layer
 from quant.recipe import Recipe
+from quant.rounding import rounded, shared_scale
 from quant.verification import SCHEMA, document_sha256, layer_problems
+from quant.witness import Witness, kernel_of, witnesses
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Opening:
     fingerprint: str
     operands: Mapping[str, Operands]
     counts: Mapping[str, Counts]
+    witnesses: Mapping[str, Witness]
+    """Of layers that the recipe's `kernels` compute."""
     began_at: float
 
 
@@ -71,7 +77,8 @@ def begin(model: Any, recipe: Recipe | None) -> Opening:
     """Call before the first sample. Without a recipe: the unquantized model is attested."""
     operands = {name: layer.operands for name, layer in quantized_linears(model).items()}
     counts = {name: Counts.of(each) for name, each in operands.items()}
-    return Opening(recipe, fingerprint(model.state_dict()), operands, counts, time.time())
+    own = fingerprint(model.state_dict())
+    return Opening(recipe, own, operands, counts, _witnesses(model, recipe), time.time())
 
 
 def close(
@@ -90,9 +97,12 @@ def close(
     `facts`: whatever else the caller knows, under the document's own keys or others.
     """
     recipe = opening.recipe
+    for witness in opening.witnesses.values():
+        witness.remove()
     expected = expected_linears(model, recipe)
-    found = quantized_linears(model)
-    layers = {name: _layer_entry(name, layer, opening) for name, layer in {**expected, **found}.items()}
+    found = {**quantized_linears(model), **{name: each.layer for name, each in opening.witnesses.items()}}
+    own = _shared_weights(model, expected, recipe)
+    layers = {name: _layer_entry(name, layer, opening, own.get(name)) for name, layer in {**expected, **found}.items()}
     stored = stored or StoredFingerprints(checkpoint_fingerprint, start_fingerprint)
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -115,24 +125,50 @@ def close(
         "pid": os.getpid(),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+        "hooked": [name for name, witness in opening.witnesses.items() if witness.hooked],
         "noise": noise_state(model),
         **(facts or {}),
     }
     return {**document, "sha256": document_sha256(document)}
 
 
-def _layer_entry(name: str, layer: Any, opening: Opening) -> dict[str, Any]:
+def _shared_weights(model: Any, expected: Mapping[str, Any], recipe: Recipe | None) -> dict[str, Any]:
+    """The rounded weights of layers that share a scale, from the recipe's word and not the layers'."""
+    if recipe is None or not recipe.shared_scales or not recipe.quantize_weights:
+        return {}
+    with torch.no_grad():
+        return {
+            name: rounded(
+                expected[name].weight,
+                recipe.format,
+                recipe.scale_rule,
+                shared_scale([layer.weight for layer in group], recipe.format),
+            )
+            for name, group in shared_scales.groups(model, expected, recipe).items()
+        }
+
+
+def _witnesses(model: Any, recipe: Recipe | None) -> dict[str, Witness]:
+    if recipe is None or not recipe.kernels:
+        return {}
+    own = quantized_linears(model)
+    layers = {name: layer for name, layer in expected_linears(model, recipe).items() if name not in own}
+    return witnesses(layers, arithmetic_of(recipe), recipe.kernels)
+
+
+def _layer_entry(name: str, layer: Any, opening: Opening, own: Any) -> dict[str, Any]:
     """One layer: what it says of itself, what it counted in between, what it was seen to do."""
     operands: Operands | None = layer.operands if isinstance(layer, QuantizedLinear) else None
     recipe = opening.recipe
-    rise = Counts.of(operands).since(opening.counts.get(name, NO_COUNTS)) if operands else vars(NO_COUNTS)
+    said = arithmetic_of(recipe)
     probe = probe_layer(
-        layer,
-        rule=recipe.scale_rule if recipe else "even",
-        weights=recipe is not None and recipe.quantize_weights,
-        activations=recipe is not None and recipe.quantize_activations,
-        fmt=recipe.format if recipe else mxfp4.NAME,
+        layer, rule=said.rule, weights=said.weights, activations=said.activations, fmt=said.fmt, own=own
     )
+    witness = opening.witnesses.get(name)
+    if witness is not None:
+        dtype = str(layer.weight.dtype).removeprefix("torch.")
+        return {"dtype": dtype, **vars(probe), **witness.entry(kernel_of(layer))}
+    rise = Counts.of(operands).since(opening.counts.get(name, NO_COUNTS)) if operands else vars(NO_COUNTS)
     return {
         "format": getattr(operands, "format", mxfp4.NAME) if operands else None,
         "rule": operands.rule if operands else None,

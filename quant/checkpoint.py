@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from quant.errors import WeightsError
-from quant.fingerprint import EMBEDDINGS, HEAD, tied_heads
+from quant.fingerprint import EMBEDDINGS, HEAD, Sums, tensor_sums, tied_heads
+from quant.shard_sums import shard_sums
 from quant.sharded import SHARD_NAME, merge, shard_files
 
 NAMED_TENSORS = 3
@@ -30,6 +31,16 @@ def read_weights(path: Path | str) -> dict[str, Any]:
     weights = _read(weights_files(Path(path)))
     refuse_adapters(weights)
     return weights
+
+
+def checkpoint_sums(path: Path | str, *, dtype: str | None = None) -> dict[str, Sums]:
+    """The fingerprint's sums of each tensor that counts; of shards one at a time is held. Raises `WeightsError`."""
+    files = weights_files(Path(path))
+    if len(files) == 1 or not SHARD_NAME.fullmatch(files[0].name):
+        return tensor_sums(read_weights(path), dtype=dtype)
+    found = shard_sums(files, _read_torch, dtype=dtype)
+    refuse_adapters(found)
+    return found
 
 
 def _read(files: list[Path]) -> dict[str, Any]:

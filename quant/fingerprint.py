@@ -80,11 +80,9 @@ def tensor_sums(state_dict: Mapping[str, Any], *, dtype: str | None = None) -> d
     tensors = {name: value.detach() for name, value in state_dict.items() if isinstance(value, torch.Tensor)}
     for name in tied_heads(tensors):
         del tensors[name]
-    wanted = _dtype(dtype)
 
     def one(name: str) -> Sums:
-        tensor = tensors[name]
-        return sums(name, tensor.to(wanted) if wanted is not None and tensor.is_floating_point() else tensor)
+        return sums(name, as_type(tensors[name], dtype))
 
     large = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) >= PARALLEL_BYTES
     if large:
@@ -168,22 +166,23 @@ def _fold(values: Any) -> Any:
     return values.bitwise_xor_((values >> 32).bitwise_and_(_LOW_HALF))
 
 
-def _dtype(name: str | None) -> Any:
+def as_type(tensor: Any, dtype: str | None) -> Any:
+    """The tensor as it counts: a floating-point one in the type of this name, others as they are."""
     import torch
 
-    if name is None:
-        return None
-    found = getattr(torch, name, None)
+    if dtype is None:
+        return tensor
+    found = getattr(torch, dtype, None)
     if not isinstance(found, torch.dtype):
-        raise WeightsError(f"unknown type `{name}`", "types: float32, bfloat16, float16")
-    return found
+        raise WeightsError(f"unknown type `{dtype}`", "types: float32, bfloat16, float16")
+    return tensor.to(found) if tensor.is_floating_point() else tensor
 
 
 def fingerprint_checkpoint(path: Path | str, *, dtype: str | None = None) -> str:
     """The fingerprint of the weights of `global_step_N`, of a start model's folder, or of one file.
 
-    Raises `WeightsError` where they are missing, cut, or sharded.
+    Of shards it is the merged model's, added up over them. Raises `WeightsError` where they are missing or cut.
     """
-    from quant.checkpoint import read_weights
+    from quant.checkpoint import checkpoint_sums
 
-    return fingerprint(read_weights(path), dtype=dtype)
+    return total(checkpoint_sums(path, dtype=dtype).values()).hex()

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from quant import shared_scales
 from quant.errors import RecipeError, WeightsError
 from quant.fake_quant import Operands
 from quant.fitness import check_layers, is_sharded
@@ -60,14 +61,16 @@ def apply_recipe(model: Any, recipe: Recipe) -> tuple[str, ...]:
 
     All or none: raises `RecipeError` or `WeightsError` and changes nothing where one of them can't be quantized.
     """
+    recipe.check_own()
     layers = expected_linears(model, recipe)
     if not layers:
         raise RecipeError(
             f"recipe `{recipe.name}` finds no linear layer in this model", "check `include` and `exclude`"
         )
     check_layers(model, layers, QuantizedLinear)
+    sharing = shared_scales.groups(model, layers, recipe)
     remove(model)
-    for layer in layers.values():
+    for name, layer in layers.items():
         layer.operands = Operands(
             format=recipe.format,
             rule=recipe.scale_rule,
@@ -75,6 +78,7 @@ def apply_recipe(model: Any, recipe: Recipe) -> tuple[str, ...]:
             activations=recipe.quantize_activations,
             device=layer.weight.device,
         )
+        layer.operands.sharing = sharing.get(name, ())
         layer.__class__ = _with_base(type(layer), nn.Linear, QuantizedLinear)
     return tuple(layers)
 

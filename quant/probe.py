@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from quant.formats import e2m1, mxfp4
+from quant.recipe import Recipe
 from quant.rounding import BLOCK_SIZES, rounded
 
 ONE_HOT_ROWS = 256
@@ -54,6 +55,13 @@ class Arithmetic:
     def rounded(self, x: Any) -> Any:
         """`x` on the grid."""
         return rounded(x, self.fmt, self.rule)
+
+
+def arithmetic_of(recipe: Recipe | None) -> Arithmetic:
+    """What the layers are asked to do; without a recipe: nothing but the product."""
+    if recipe is None:
+        return Arithmetic(mxfp4.NAME, "even", weights=False, activations=False)
+    return Arithmetic(recipe.format, recipe.scale_rule, recipe.quantize_weights, recipe.quantize_activations)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def probe_product(product: Product, said: Arithmetic, expected: Any, begin: int 
         return Probe(
             weights_on_grid=on_grid(multiplied, said),
             weights_match=bool(torch.equal(multiplied, expected[:, begin : begin + width])),
-            activations_match=_is_product(outputs, operand[:, begin : begin + width], multiplied),
+            activations_match=is_product(outputs, operand[:, begin : begin + width], multiplied),
         )
 
 
@@ -153,12 +161,15 @@ def probe_inputs(length: int) -> Any:
     return rows
 
 
-def _is_product(outputs: Any, inputs: Any, weight: Any) -> bool:
-    """Whether the outputs are `inputs @ weight.T`, but for the order of summation and their type's rounding."""
+def is_product(outputs: Any, inputs: Any, weight: Any, bias: Any = None) -> bool:
+    """Whether the outputs are `inputs @ weight.T + bias`, but for the order of summation and their type's rounding."""
     left, right = inputs.double(), weight.double().t()
     product, scale = left @ right, left.abs() @ right.abs()
     unit = torch.finfo(torch.float32).eps
     allowed = SUM_ERRORS * unit * scale + torch.finfo(outputs.dtype).eps * product.abs()
+    if bias is not None:
+        product = product + bias.double()
+        allowed = allowed + torch.finfo(outputs.dtype).eps * product.abs()
     return bool(((outputs.double() - product).abs() <= allowed).all())
 
 

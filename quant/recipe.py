@@ -14,6 +14,7 @@ from typing import Any
 from quant import BLOCK_SIZES, FORMATS, check_format, documents
 from quant.errors import FormatError, RecipeError
 
+_RARE_KEYS = ("include", "kernels", "shared_scales")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -33,6 +34,11 @@ class Recipe:
     include: tuple[str, ...] = ()
     """Where there are any, only linear layers that one of these names; `exclude` goes before."""
     dtype: str = "float32"
+    kernels: tuple[str, ...] = ()
+    """Whose code computes the products, where it isn't laststep's: `compressed_tensors`, a linear method of vLLM's."""
+
+    shared_scales: tuple[tuple[str, ...], ...] = ()
+    """NVFP4: layers of one module that share a tensor scale, as where they are fused: `(("gate_proj", "up_proj"),)`."""
 
     def __post_init__(self) -> None:
         try:
@@ -44,6 +50,8 @@ class Recipe:
         self._expect("scale_rule", self.scale_rule, FORMATS[self.format])
         self._expect("block_size", self.block_size, (BLOCK_SIZES[self.format],))
         self._expect("dtype", self.dtype, DTYPES)
+        if self.shared_scales and self.format != "nvfp4":
+            raise RecipeError(f"recipe `{self.name}`: {self.format} has no tensor scale to share", "take `nvfp4`")
         if not (self.quantize_weights or self.quantize_activations):
             raise RecipeError(f"recipe `{self.name}` quantizes neither weights nor activations", "turn one of them on")
 
@@ -63,10 +71,20 @@ class Recipe:
         return left_out or documents.names(self.exclude, layer)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` gives an equal recipe. Without `include` there is no such key."""
-        include = {"include": list(self.include)} if self.include else {}
-        rest = {key: value for key, value in dataclasses.asdict(self).items() if key != "include"}
-        return {**rest, "exclude": list(self.exclude), **include}
+        """Plain JSON values; `from_dict` gives an equal recipe. What few recipes have is no key in the others."""
+        rare: dict[str, Any] = {key: list(getattr(self, key)) for key in ("include", "kernels") if getattr(self, key)}
+        if self.shared_scales:
+            rare["shared_scales"] = [list(group) for group in self.shared_scales]
+        rest = {key: value for key, value in dataclasses.asdict(self).items() if key not in _RARE_KEYS}
+        return {**rest, "exclude": list(self.exclude), **rare}
+
+    def check_own(self) -> None:
+        """Raises `RecipeError` where others' kernels are declared: laststep attests those, and can't put them in."""
+        if self.kernels:
+            raise RecipeError(
+                f"recipe `{self.name}` is computed by {', '.join(self.kernels)}: laststep attests it only",
+                "leave `kernels` out to have laststep quantize",
+            )
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Recipe:
@@ -77,14 +95,23 @@ class Recipe:
 
 def _checked(key: str, value: Any) -> Any:
     """The value in the field's own type. A YAML `on` for a number, or a number for a name, is refused."""
-    if key in ("exclude", "include"):
-        if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
-            raise RecipeError(f"recipe: {key} is not a list of names", f"{key}: [lm_head]")
-        return tuple(value)
+    if key in ("exclude", "include", "kernels"):
+        return _names(key, value)
+    if key == "shared_scales":
+        if not isinstance(value, (list, tuple)):
+            raise RecipeError("recipe: shared_scales is not a list of groups", "shared_scales: [[gate_proj, up_proj]]")
+        return tuple(_names(key, group) for group in value)
     kind: type = {"block_size": int, "quantize_weights": bool, "quantize_activations": bool}.get(key, str)
     if type(value) is not kind:
         raise RecipeError(f"recipe: {key} is `{value}`, not a {kind.__name__}", "see configs/quant for the form")
     return value
+
+
+def _names(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
+        cure = "shared_scales: [[gate_proj, up_proj]]" if key == "shared_scales" else f"{key}: [lm_head]"
+        raise RecipeError(f"recipe: {key} is not a list of names", cure)
+    return tuple(value)
 
 
 def known_recipes() -> tuple[str, ...]:

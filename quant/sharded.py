@@ -8,8 +8,9 @@ verl 0.7 to 0.9, `verl/utils/checkpoint/fsdp_checkpoint_manager.py` and `verl/mo
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ SHARDING, REPLICATING = ("fsdp", "dp", "_fsdp"), ("ddp", "replicate", "dp_replic
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
+    """What one rank holds of a tensor."""
+
     tensor: Any
     dimension: int | None
     """Along which the whole was cut; None: this is the whole."""
@@ -30,6 +33,10 @@ class _Part:
     """The whole's."""
     parts: int
     """Into how many the whole was cut."""
+
+    def without_tensor(self) -> Part:
+        """The description alone, so that the numbers can leave memory."""
+        return dataclasses.replace(self, tensor=None)
 
 
 def shard_files(folder: Path) -> list[Path]:
@@ -68,18 +75,24 @@ def merge(files: Sequence[Path], read: Callable[[Path], Mapping[str, Any]]) -> d
     shards = [dict(read(file)) for file in files]
     names = list(shards[0])
     for file, shard in zip(files, shards):
-        if set(shard) != set(names):
-            other = sorted(set(shard) ^ set(names))[0]
-            raise WeightsError(f"{file.name} and {files[0].name} hold other tensors: {other} is in one of them")
-    merged = {}
-    for name in names:
-        merged[name] = _merged(name, [_part(name, shard.pop(name), files, rank) for rank, shard in enumerate(shards)])
-    return merged
+        check_names(file, shard, files[0], names)
+    return {
+        name: merged(name, [part_of(name, shard.pop(name), files, rank) for rank, shard in enumerate(shards)])
+        for name in names
+    }
 
 
-def _part(name: str, value: Any, files: Sequence[Path], rank: int) -> _Part:
+def check_names(file: Path, names: Collection[str], first: Path, wanted: Collection[str]) -> None:
+    """Raises `WeightsError` unless this rank's file holds the tensors that rank 0's does."""
+    if set(names) != set(wanted):
+        other = sorted(set(names) ^ set(wanted))[0]
+        raise WeightsError(f"{file.name} and {first.name} hold other tensors: {other} is in one of them")
+
+
+def part_of(name: str, value: Any, files: Sequence[Path], rank: int) -> Part:
+    """What this rank's file holds of a tensor. Raises `WeightsError` where it can't be put together with the others."""
     if not hasattr(value, "placements"):
-        return _Part(value, None, tuple(getattr(value, "shape", ())), 1)
+        return Part(value, None, tuple(getattr(value, "shape", ())), 1)
     mesh_names = tuple(value.device_mesh.mesh_dim_names or ("fsdp",) * len(value.placements))
     sizes = tuple(value.device_mesh.mesh.shape)
     cut = [index for index, placement in enumerate(value.placements) if placement.is_shard()]
@@ -103,11 +116,12 @@ def _part(name: str, value: Any, files: Sequence[Path], rank: int) -> _Part:
     local = value._local_tensor  # The only way to the part without a process group.
     whole = tuple(value.shape)
     if not cut:
-        return _Part(local, None, whole, 1)
-    return _Part(local, value.placements[cut[0]].dim, whole, sizes[cut[0]])
+        return Part(local, None, whole, 1)
+    return Part(local, value.placements[cut[0]].dim, whole, sizes[cut[0]])
 
 
-def _merged(name: str, parts: list[_Part]) -> Any:
+def merged(name: str, parts: list[Part]) -> Any:
+    """The whole tensor, or the plain value that all ranks hold. Raises `WeightsError` where they don't fit."""
     import torch
 
     first = parts[0]
@@ -118,16 +132,20 @@ def _merged(name: str, parts: list[_Part]) -> Any:
                     raise WeightsError(f"ranks hold {name} whole and not alike: no one of them is the model's")
         return first.tensor
     needed = parts[: first.parts]
-    held = sum(part.tensor.shape[first.dimension] for part in needed)
-    if held != first.shape[first.dimension]:
-        raise WeightsError(
-            f"the shards hold {held} of {first.shape[first.dimension]} rows of {name}",
-            "a shard is of another save: restore the run's own",
-        )
+    check_rows(name, first, sum(part.tensor.shape[first.dimension] for part in needed))
     whole = torch.cat([part.tensor for part in needed], dim=first.dimension)
     if tuple(whole.shape) != first.shape:
         raise WeightsError(f"the shards of {name} make {tuple(whole.shape)}, saved was {first.shape}")
     return whole.contiguous()
+
+
+def check_rows(name: str, first: Part, held: int) -> None:
+    """Raises `WeightsError` unless the parts hold together as many rows as the whole has along the cut dimension."""
+    whole = first.shape[first.dimension or 0]
+    if held != whole:
+        raise WeightsError(
+            f"the shards hold {held} of {whole} rows of {name}", "a shard is of another save: restore the run's own"
+        )
 
 
 def _product(sizes: Sequence[int]) -> int:

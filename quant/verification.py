@@ -15,6 +15,9 @@ SCHEMA = 1
 NAMED_LAYERS = 3
 """How many layers a sentence names before it counts the rest."""
 
+_COUNTING = ("graph", "hooks")
+"""Where rows are counted: in the graph, or outside of it in eager mode (`quant.witness`)."""
+
 _NUMERIC_KEYS = ("format", "scale_rule", "block_size", "quantize_weights", "quantize_activations", "dtype")
 
 
@@ -97,12 +100,14 @@ def _surroundings_refusals(attestation: Mapping[str, Any]) -> list[str]:
         if twice:
             reasons.append(f"{key} twice: {_names(twice)}")
     tokens = attestation.get("tokens")
-    counted = {name: layer for name, layer in attestation["layers"].items() if layer.get("counters") == "graph"}
+    counted = {name: layer for name, layer in attestation["layers"].items() if layer.get("counters") in _COUNTING}
+    if tokens is None and any(layer["counters"] == "hooks" for layer in counted.values()):
+        reasons.append("how many tokens were computed isn't told, so products that no hook saw can't be excluded")
     if tokens is not None:
         short = [name for name, layer in counted.items() if layer["rows"] < tokens]
         if short:
             reasons.append(f"fewer rows were multiplied than the {tokens} tokens computed: {_names(short)}")
-    usual = sorted(layer["rows"] for layer in counted.values())[len(counted) // 2] if counted else 0
+    usual = sorted(layer["rows"] for layer in counted.values())[(len(counted) - 1) // 2] if counted else 0
     other = [name for name, layer in counted.items() if layer["rows"] > usual]
     if other:
         reasons.append(f"more rows were multiplied than in the other layers: {_names(other)}")
@@ -134,6 +139,13 @@ def _recipe_refusals(attested: Mapping[str, Any] | None, asked: Mapping[str, Any
     ]
     if sorted(attested.get("exclude", ())) != sorted(asked.get("exclude", ())):
         reasons.append(f"left alone were {list(attested.get('exclude', ()))}, asked for was {list(asked['exclude'])}")
+    if sorted(attested.get("kernels", ())) != sorted(asked.get("kernels", ())):
+        reasons.append(
+            f"kernels declared were {list(attested.get('kernels', ()))}, asked for was {list(asked.get('kernels', ()))}"
+        )
+    shared = attested.get("shared_scales", ()), asked.get("shared_scales", ())
+    if sorted(shared[0]) != sorted(shared[1]):
+        reasons.append(f"scales were shared among {list(shared[0])}, asked for was {list(shared[1])}")
     if sorted(attested.get("include", ())) != sorted(asked.get("include", ())):
         reasons.append(
             f"meant were only {list(attested.get('include', ()))}, asked for was {list(asked.get('include', ()))}"
@@ -155,6 +167,10 @@ def layer_problems(layer: Mapping[str, Any], recipe: Mapping[str, Any]) -> tuple
         checks.append((False, "its kernel counts nothing in the graph, so its use isn't shown"))
     else:
         checks.append((layer["calls"] > 0, "not used during the evaluation"))
+    if layer.get("counters") == "hooks":
+        kernel = str(layer["kernel"])
+        declared = any(name in recipe.get("kernels", ()) for name in kernel.split("/"))
+        checks.append((declared, f"computed by {kernel}, which the recipe doesn't declare"))
     checks += _weight_checks(layer, recipe["quantize_weights"])
     checks += _activation_checks(layer, recipe["quantize_activations"])
     return tuple(problem for holds, problem in checks if not holds)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from quant import vllm_plugin
 from quant.errors import EvaluationError
 from quant.evaluation import hugging_face, validation_set
 from quant.evaluation.records import EvaluationRequest, Generation, Sample, Sampling
@@ -64,7 +65,9 @@ class VllmEngine:
 
     @contextmanager
     def open(self, request: EvaluationRequest) -> Iterator[VllmModel]:
-        """vLLM with the checkpoint and the recipe. Raises `WeightsError` unless the checkpoint is whole."""
+        """vLLM with the checkpoint and the recipe. Raises where vLLM won't see it, or the checkpoint isn't whole."""
+        if request.recipe is not None:
+            vllm_plugin.check_visible()
         hugging_face.check(request.checkpoint)
         with tempfile.TemporaryDirectory(prefix="laststep-model-") as scratch:
             folder = request.checkpoint

@@ -62,6 +62,7 @@ class LaststepConfig(QuantizationConfig):
         if "recipe" not in config:
             return cls()
         recipe = Recipe.from_dict(config["recipe"])
+        recipe.check_own()
         if recipe.format != cls.fmt:
             raise RecipeError(f"recipe `{recipe.name}` is {recipe.format}, the quantization asked for is {cls.method}")
         return cls(recipe)
@@ -90,7 +91,19 @@ class LaststepConfig(QuantizationConfig):
                 f"the recipe leaves {left_alone[0]} alone, but vLLM fuses it with others into {prefix}",
                 "exclude all of them, or none",
             )
+        self._check_shared(names, prefix)
         return LaststepLinearMethod(self.recipe, names, dtype_is_asked_for=self.dtype_is_asked_for)
+
+    def _check_shared(self, names: list[str], prefix: str) -> None:
+        """Raises `RecipeError` where the recipe's groups aren't what vLLM fuses; without any, vLLM's hold."""
+        here = {name.rpartition(".")[2] for name in names}
+        groups = [set(group) for group in self.recipe.shared_scales if here & set(group)]
+        if self.recipe.shared_scales and groups != ([here] if len(here) > 1 else []):
+            raise RecipeError(
+                f"vLLM has {', '.join(sorted(here))} in {prefix}, where the recipe shares scales among "
+                f"{self.recipe.to_dict()['shared_scales']}",
+                "give `shared_scales` the groups that the model's class fuses",
+            )
 
     def checkpoint_names(self, prefix: str) -> list[str]:
         """Modules of the checkpoint that are this layer: several where vLLM fuses them."""

@@ -14,12 +14,12 @@ from vllm.model_executor.layers.linear import LinearBase, UnquantizedLinearMetho
 from vllm.model_executor.layers.vocab_parallel_embedding import VocabParallelEmbedding
 
 from quant.fingerprint import Sums, sums, tied_heads
-from quant.formats import mxfp4
-from quant.probe import Arithmetic, Probe, Product, probe_product
+from quant.probe import Arithmetic, Probe, Product, arithmetic_of, probe_product
 from quant.recipe import Recipe
 from quant.rounding import BLOCK_SIZES
 from quant.vllm.counted import COUNTERS
 from quant.vllm.layer_record import LayerRecord, Part, cut
+from quant.witness import Witness, is_declared
 
 PROBED_COLUMNS = 512
 """Columns read back of each weight that is resident, whose fingerprint covers all of it."""
@@ -117,13 +117,6 @@ def product_of(layer: Any) -> Product:
     return Product(lambda x: layer.quant_method.apply(layer, x, None), layer.input_size, like)
 
 
-def arithmetic_of(recipe: Recipe | None) -> Arithmetic:
-    """What the layers are asked to do; without a recipe: nothing but the product."""
-    if recipe is None:
-        return Arithmetic(mxfp4.NAME, "even", weights=False, activations=False)
-    return Arithmetic(recipe.format, recipe.scale_rule, recipe.quantize_weights, recipe.quantize_activations)
-
-
 def probe(layer: Any, said: Arithmetic, columns: range) -> Probe:
     """What the layer's own kernel does. A layer that its kernel refuses to compute matches nothing."""
     counters = getattr(layer, "laststep_counters", None)
@@ -145,6 +138,18 @@ def probed_columns(layer: Any, fmt: str, seed: int) -> range:
     places = (layer.input_size - width) // block + 1
     begin = (seed % places) * block
     return range(begin, begin + width)
+
+
+def witnesses(model: Any, recipe: Recipe | None) -> dict[str, Witness]:
+    """One for each layer that a kernel computes which the recipe declares, and that counts nothing in the graph."""
+    if recipe is None or not recipe.kernels:
+        return {}
+    said = arithmetic_of(recipe)
+    return {
+        name: Witness(layer, said, multiplied(layer), None if layer.skip_bias_add else layer.bias)
+        for name, layer in linears(model).items()
+        if not counts(layer) and is_quantized(layer) and is_declared(kernel_of(layer), recipe.kernels)
+    }
 
 
 def hooked(model: Any) -> Iterator[str]:

@@ -31,7 +31,16 @@ class Opening:
     methods: dict[str, Any]
     syncs: dict[str, int]
     counts: dict[str, dict[str, int]]
+    witnesses: dict[str, Any]
+    """Of layers that the recipe's `kernels` compute: those of vLLM's own and others' quantizations."""
+    witnessed_sums: dict[str, str]
+    """What each of them multiplied with."""
     began_at: float
+
+    def stop_witnesses(self) -> None:
+        """Take their hooks off the layers, before these are probed."""
+        for witness in self.witnesses.values():
+            witness.remove()
 
 
 class LaststepWorker:
@@ -76,14 +85,18 @@ def begin(model: Any, recipe: Recipe | None) -> Opening:
     from quant.vllm import observe
 
     layers = observe.linears(model)
+    witnesses = observe.witnesses(model, recipe)
+    resident = observe.weight_sums(model, resident=True)
     records = {name: record for name, layer in layers.items() if (record := observe.record_of(layer)) is not None}
     return Opening(
         recipe=recipe,
         received=total(observe.weight_sums(model, resident=False).values()).hex(),
-        resident=total(observe.weight_sums(model, resident=True).values()).hex(),
+        resident=total(resident.values()).hex(),
         methods={name: layer.quant_method for name, layer in layers.items()},
         syncs={name: record.syncs for name, record in records.items()},
         counts={name: observe.counts(layer) for name, layer in layers.items()},
+        witnesses=witnesses,
+        witnessed_sums={name: _resident(observe.parts_of(model, name, layers[name]), resident) for name in witnesses},
         began_at=time.time(),
     )
 
@@ -96,13 +109,14 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
     from quant.vllm import observe
 
     recipe = opening.recipe
+    opening.stop_witnesses()
     every = observe.linears(model)
     parts = {name: observe.parts_of(model, name, layer) for name, layer in every.items()}
     expected = [name for name in every if observe.is_meant(parts[name], recipe)]
     found = [name for name, layer in every.items() if observe.is_quantized(layer)]
     names = list(dict.fromkeys([*expected, *found]))
     resident = observe.weight_sums(model, resident=True)
-    layers = {name: _layer_entry(name, every[name], parts[name], opening, resident) for name in names}
+    layers = {name: _witnessed(name, every[name], parts[name], opening, resident) for name in names}
     asked = recipe.to_dict() if recipe is not None else None
     active = 0 if asked is None else sum(not layer_problems(layers[name], asked) for name in expected if name in found)
     document: dict[str, Any] = {
@@ -130,17 +144,31 @@ def close(model: Any, opening: Opening, facts: dict[str, Any]) -> dict[str, Any]
     return {**document, "sha256": document_sha256(document)}
 
 
+def _witnessed(
+    name: str, layer: Any, parts: tuple[Any, ...], opening: Opening, resident: dict[str, Sums]
+) -> dict[str, Any]:
+    """`_layer_entry`, with what hooks saw where another's declared kernel computes the layer."""
+    entry = _layer_entry(name, layer, parts, opening, resident)
+    witness = opening.witnesses.get(name)
+    if witness is None:
+        return entry
+    seen = witness.entry(entry["kernel"])
+    same = bool(seen["same_since_begin"] and entry["same_since_begin"])
+    return {**entry, **seen, "resident": opening.witnessed_sums[name], "same_since_begin": same}
+
+
 def _layer_entry(
     name: str, layer: Any, parts: tuple[Any, ...], opening: Opening, resident: dict[str, Sums]
 ) -> dict[str, Any]:
     """One layer: what it says of itself, what the graph counted in between, what it was seen to do."""
+    from quant.probe import arithmetic_of
     from quant.vllm import observe
 
     recipe = opening.recipe
     record = observe.record_of(layer)
     counted, before = observe.counts(layer), opening.counts.get(name, {})
     rise = {key: value - before.get(key, 0) for key, value in counted.items()}
-    said = observe.arithmetic_of(recipe)
+    said = arithmetic_of(recipe)
     columns = observe.probed_columns(layer, said.fmt, int(opening.received[:8], 16) ^ int(opening.began_at * 1e6))
     rounds_weights = record is not None and record.recipe.quantize_weights and record.syncs > 0
     return {
@@ -155,9 +183,7 @@ def _layer_entry(
         "syncs": record.syncs if record is not None else 0,
         "received": record.received_sums.hex() if record is not None else None,
         "resident": record.resident_sums.hex() if record is not None else None,
-        "resident_end": total(
-            resident[f"{part.name}.weight"] for part in parts if f"{part.name}.weight" in resident
-        ).hex(),
+        "resident_end": _resident(parts, resident),
         "same_since_begin": (
             opening.methods.get(name) is layer.quant_method
             and (record is None or opening.syncs.get(name) == record.syncs)
@@ -170,3 +196,8 @@ def _layer_entry(
         "activation_calls": rise.get("activation_calls", 0),
         "activation_rows": rise.get("activation_rows", 0),
     }
+
+
+def _resident(parts: tuple[Any, ...], resident: dict[str, Sums]) -> str:
+    """What lies there of one layer."""
+    return total(resident[f"{part.name}.weight"] for part in parts if f"{part.name}.weight" in resident).hex()

@@ -141,9 +141,11 @@ def test_a_file_without_weights_by_name_is_told(content: Any, tmp_path: Path) ->
     assert "holds no weights by name" in refused(tmp_path)
 
 
-def test_shards_of_several_ranks_are_refused_also_where_some_are_missing(tmp_path: Path) -> None:
+def test_shards_without_those_of_other_ranks_have_no_fingerprint(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "model_world_size_4_rank_2.pt")
-    assert "sharded over 4 ranks: not built yet" in refused(tmp_path)
+    assert "lacks model_world_size_4_rank_0.pt: 3 of 4 ranks have no shard" in refused(tmp_path)
+    with pytest.raises(WeightsError, match="3 of 4 ranks have no shard"):
+        fingerprint_checkpoint(tmp_path)
 
 
 def test_parts_of_a_tensor_add_up_to_the_tensor() -> None:
