@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +16,31 @@ TOKENS = 12
 DECLARED = Recipe("real", kernels=("StandInMethod",))
 
 
+@pytest.fixture(autouse=True)
+def world_of_one(tmp_path: Path) -> Iterator[None]:
+    """vLLM's process groups, of this process alone: its layers ask for their rank."""
+    from vllm.config import VllmConfig, set_current_vllm_config
+    from vllm.distributed import parallel_state
+
+    with set_current_vllm_config(VllmConfig()):
+        parallel_state.init_distributed_environment(1, 0, f"file://{tmp_path}/store", 0, "gloo")
+        parallel_state.initialize_model_parallel()
+        yield
+        parallel_state.destroy_model_parallel()
+        parallel_state.destroy_distributed_environment()
+
+
 def model_of_others(activations: bool = True) -> Any:
     """Two of vLLM's layers, whose method rounds both operands and counts nothing."""
     import torch
-    from vllm.config import VllmConfig, set_current_vllm_config
-    from vllm.model_executor.layers.linear import ReplicatedLinear, UnquantizedLinearMethod
+    from vllm.model_executor.layers.linear import LinearMethodBase, ReplicatedLinear
 
     from quant.formats import mxfp4
 
-    class StandInMethod(UnquantizedLinearMethod):
+    class StandInMethod(LinearMethodBase):
+        def create_weights(self, layer: Any, *words: Any, **named: Any) -> None:
+            raise AssertionError("put over a layer that has its weight")
+
         def apply(self, layer: Any, x: Any, bias: Any = None) -> Any:
             x = mxfp4.quantize_dequantize(x) if activations else x
             return torch.nn.functional.linear(x, layer.weight, bias)
@@ -42,8 +60,7 @@ def model_of_others(activations: bool = True) -> Any:
         def forward(self, x: Any) -> Any:
             return self.down(torch.relu(self.up(x)[0]))[0]
 
-    with set_current_vllm_config(VllmConfig()):
-        return Model()
+    return Model()
 
 
 def reasons(model: Any, recipe: Recipe, asked: Recipe = DECLARED) -> tuple[str, ...]:
