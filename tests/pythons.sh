@@ -1,6 +1,7 @@
 #!/bin/sh
 # Hooks, monitor and detection on each Python from 3.10 to 3.13 that is installed, and on the system's own build.
 # Each gets a small environment of its own (no Ray, no torch): what needs those is marked and left to `make test`.
+# The fault programs are left to `make test`: on 3.10 no thread's kernel wait is known, and several are not named there.
 # Most of these tests wait for processes, so three Pythons are tested side by side; each speaks once it is done.
 set -eu
 
@@ -16,7 +17,8 @@ print("%d.%d-" % sys.version_info[:2] + hashlib.md5(sys.executable.encode()).hex
         touch "$venv/.ready"
     fi
     PYTHONPATH=. "$venv/bin/python" -m pytest -m "not real and not torch" -p no:cacheprovider \
-        --ignore=tests/quant --ignore=tests/real --ignore=tests/real_verl --ignore=tests/demo --ignore=tests/rerun --ignore=tests/end_to_end
+        --ignore=tests/quant --ignore=tests/real --ignore=tests/real_verl --ignore=tests/faults --ignore=tests/demo \
+        --ignore=tests/rerun --ignore=tests/end_to_end
 }
 
 if [ $# -gt 0 ]; then
