@@ -57,7 +57,7 @@ class SlowEngine(SmallEngine):
 
     def generate(self, module: Any, samples: list[Sample]) -> list[Generation]:
         """As the sound engine, later."""
-        time.sleep(1.0)
+        time.sleep(6.0)
         return super().generate(module, samples)
 
 
