@@ -56,8 +56,8 @@ class Terminal:
             variables.pop(name, None)
         self.pid, self._master = pty.fork()
         if self.pid == 0:
-            if ignore_hangup:
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            # Tests started under nohup inherit an ignored SIGHUP: one that came early would be lost.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if ignore_hangup else signal.SIG_DFL)
             if directory is not None:
                 os.chdir(directory)
             os.execvpe(command[0], list(command), variables)
