@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import Any
 
 from monitor.commands.attaching import add_json_argument, print_json, say
+from monitor.commands.confirmation import confirm
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import to_json
 
@@ -71,7 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 print_json(document)
             return int(ExitCode.REFUSED if failed else ExitCode.OK)
-        _confirm(arguments.confirm, state.name)
+        confirm(
+            arguments.confirm,
+            state.name,
+            question=f"type the run's name to launch ({state.name}):",
+            named=f"the run's name {state.name}",
+        )
         return _launch(plan, ledger, document, as_json=arguments.json)
 
 
@@ -125,17 +130,6 @@ def _emit(plan: Any, lines: Any, ledger: Any, asked: str | None) -> int:
     needs = needs_of(plan, ledger)
     print(script_of(plan, route, needs, packages=str(package_root()), launch=launch, doubts=doubts), end="")
     return int(ExitCode.OK)
-
-
-def _confirm(given: str | None, name: str) -> None:
-    """A launch needs the run's whole name: Enter alone never launches."""
-    if given is None:
-        if not sys.stdin.isatty():
-            raise LaststepError("a launch needs a confirmation", f"say --confirm {name}")
-        say(f"type the run's name to launch ({name}):")
-        given = input().strip()
-    if given != name:
-        raise LaststepError(f"not confirmed: {given!r} is not the run's name {name}")
 
 
 def _launch(plan: Any, ledger: Any, document: dict[str, Any], *, as_json: bool) -> int:

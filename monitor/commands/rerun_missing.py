@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from monitor.commands.attaching import print_json, say
+from monitor.commands.confirmation import confirm
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import to_json
 
@@ -43,7 +43,10 @@ def run(
         _tell(found)
         due = [item for item in found if item.stage in (Stage.READY, Stage.UNDER_WAY)]
         if due and not arguments.dry_run:
-            _confirm(arguments.confirm, len(due))
+            # The number is part of the words: a plan that changed since it was read is not launched.
+            phrase = f"fill {len(due)}"
+            question = f"type `{phrase}` to launch them one after the other:"
+            confirm(arguments.confirm, phrase, question=question, named=f"`{phrase}`")
             last = ""
             for item, row in fill(found, ledger, launch or start, follow or watch_rerun):
                 state[item.run] = item
@@ -89,18 +92,6 @@ def _tell(found: Sequence[Any]) -> None:
     for item in found:
         step = f" step {item.plan.step} with {item.plan.recipe_label}" if item.plan else ""
         say(f"{SIGNS[item.stage]} {item.run}{step}: {item.stage}: {item.why}")
-
-
-def _confirm(given: str | None, count: int) -> None:
-    """The number is part of the words: a plan that changed since it was read is not launched."""
-    phrase = f"fill {count}"
-    if given is None:
-        if not sys.stdin.isatty():
-            raise LaststepError("a launch needs a confirmation", f"say --confirm '{phrase}'")
-        say(f"type `{phrase}` to launch them one after the other:")
-        given = input().strip()
-    if given != phrase:
-        raise LaststepError(f"not confirmed: {given!r} is not `{phrase}`")
 
 
 def _end(found: Sequence[Any], ledger: Any, arguments: argparse.Namespace) -> int:

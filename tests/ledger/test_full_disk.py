@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+
+from tests.small_disk import on_small_disk
 
 
 @pytest.fixture(scope="module")
 def happened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What happened on the small disk."""
-    namespace = ["unshare", "--map-root-user", "--mount"]
-    can = (
-        shutil.which("unshare") is not None
-        and subprocess.run([*namespace, "true"], capture_output=True).returncode == 0
-    )
-    if not can:
-        pytest.skip("this machine lets us make no mount namespace, so no small disk")
-    folder = tmp_path_factory.mktemp("disk")
-    words = [*namespace, sys.executable, "-m", "tests.ledger.full_disk", str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
-    assert done.returncode == 0, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
+    return on_small_disk("tests.ledger.full_disk", tmp_path_factory.mktemp("disk"))
 
 
 def test_a_disk_that_fills_is_one_sentence_and_keeps_all_that_was_committed(happened: dict[str, Any]) -> None:

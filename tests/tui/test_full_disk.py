@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-
 import pytest
+
+from tests.small_disk import on_small_disk
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What the screens of a dashboard on the small disk showed."""
-    namespace = ["unshare", "--map-root-user", "--mount"]
-    can = (
-        shutil.which("unshare") is not None
-        and subprocess.run([*namespace, "true"], capture_output=True).returncode == 0
-    )
-    if not can:
-        pytest.skip("this machine lets us make no mount namespace, so no small disk")
-    folder = tmp_path_factory.mktemp("disk")
-    words = [*namespace, sys.executable, "-m", "tests.tui.full_disk", str(folder)]
-    environ = {**os.environ, "PYTHONPATH": os.getcwd()}
-    done = subprocess.run(words, capture_output=True, text=True, env=environ, timeout=120)
-    assert done.returncode == 0, done.stderr
-    document: dict[str, str] = json.loads(done.stdout)
-    return document
+    return on_small_disk("tests.tui.full_disk", tmp_path_factory.mktemp("disk"))
 
 
 def test_the_run_and_its_log_are_shown_as_on_any_disk(shown: dict[str, str]) -> None:
