@@ -132,9 +132,10 @@ def load_with_origins(user_path: Path | None = None) -> tuple[Settings, dict[str
         layers.append(("file", own, lambda key: f"{path}, line {line_of(key, text)}"))
     layers.append(("environment", _of_environment(), variable_of))
     layers.append(("flag", _of_flags(), lambda key: "--set"))
+    known = typing.get_type_hints(Settings)
     for source, values, where in layers:
         for key, value in values.items():
-            _check(key, value, where(key))
+            _check(key, value, where(key), known)
             merged[key], origins[key] = value, Origin(source, where(key))
     settings = build(Settings, merged, str(path))
     if settings.theme not in THEME_NAMES:
@@ -201,9 +202,8 @@ def _value(text: str) -> Any:
         return text
 
 
-def _check(key: Any, value: Any, where: str) -> None:
-    """Refuse an unknown key or a value of the wrong kind, number or word, by the place where it stands."""
-    known = typing.get_type_hints(Settings)
+def _check(key: Any, value: Any, where: str, known: dict[str, Any]) -> None:
+    """Refuse a key that is not `known`, or a value of another type than it has there, by the place where it stands."""
     if key not in known:
         near = difflib.get_close_matches(str(key), sorted(known), n=1)
         hint = f"did you mean `{near[0]}`?" if near else "known keys: " + ", ".join(sorted(known))

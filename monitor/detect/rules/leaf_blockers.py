@@ -49,9 +49,7 @@ def _standing_in(item: Standing, call: str, *targets: str) -> bool:
 
 
 def _holds_gil(item: Standing) -> bool:
-    return (
-        item.thread.owns_gil and not item.busy and item.thread.kernel_wait in ("sleep", "read", "write", "lock", "poll")
-    )
+    return item.thread.owns_gil and not item.busy and item.thread.kernel_wait in WAITS
 
 
 def _receives(item: Standing) -> bool:
