@@ -110,17 +110,31 @@ def of_thread(scene: Scene, process: ProcessState, thread: ThreadState, wait: Th
         return (unseen(f"{name} was read once only"),)
     if not scene.thread_held(process, thread) or thread_wait(before).doing is not wait.doing:
         return (works(f"{name} moved between the samples"),)
-    rate = scene.thread_cpu_rate(process, thread)
-    if rate is not None and rate >= WORKING_THREAD_CPUS:
-        return (works(f"{name} uses {100 * rate:.0f} % of a CPU"),)
+    if at_work(scene, process, thread, wait):
+        rate = scene.thread_cpu_rate(process, thread)
+        told = f"uses {100 * rate:.0f} % of a CPU" if rate else f"runs at {_line(wait)}"
+        return (works(f"{name} {told}"),)
     if wait.doing is Doing.LOCK and process.gpu_open and is_users(thread.frames[0]):
         return (may(f"{name}, at {_line(wait)}, is in C code of a process that uses a GPU: it may wait for the GPU"),)
     if wait.doing in (Doing.GET, Doing.WAIT_ANY, Doing.LOCK):
         return ()
     if wait.doing is Doing.BUSY:
-        return (works(f"{name} runs at {_line(wait)}"),)
+        return (unseen(f"{name} stands at {_line(wait)} without CPU: what it waits for can't be told"),)
     kind = MotionKind.UNSEEN if wait.doing is Doing.UNKNOWN else MotionKind.MAY
     return (Motion(kind, f"{name}, at {_line(wait)}: {wait.text}"),)
+
+
+def at_work(scene: Scene, process: ProcessState, thread: ThreadState, wait: ThreadWait) -> bool:
+    """It used a CPU between the samples, by its own account or, where that is not known, by its process's.
+
+    Where the kernel is not asked (Python 3.10), py-spy takes a thread that stands on a lock for one that runs: without
+    CPU it is none.
+    """
+    rate = scene.thread_cpu_rate(process, thread)
+    used = scene.cpu_rate(process.pid) if rate is None else rate
+    if wait.doing is Doing.BUSY:
+        return thread.kernel_wait == "running" or used is None or used >= WORKING_THREAD_CPUS
+    return rate is not None and rate >= WORKING_THREAD_CPUS
 
 
 def of_call(scene: Scene, call: RayCall) -> tuple[Motion, ...]:

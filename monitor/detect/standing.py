@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from monitor.detect.case import TRAINER_ROLES, Case
 from monitor.detect.frames import is_users
 from monitor.detect.graph import EdgeKind
-from monitor.detect.motions import WORKING_THREAD_CPUS
+from monitor.detect.motions import at_work
 from monitor.detect.thread_waits import Doing, ThreadWait, thread_wait
 from monitor.detect.wait_graph import thread_key
 from monitor.model.fact import Evidence
@@ -82,8 +82,7 @@ def _standing(case: Case, process: ProcessState, thread: ThreadState) -> Standin
     wait = thread_wait(thread)
     if before is None or wait.doing in NOT_LEAVES:
         return None
-    rate = case.scene.thread_cpu_rate(process, thread)
-    busy = wait.doing is Doing.BUSY or (rate is not None and rate >= WORKING_THREAD_CPUS)
+    busy = at_work(case.scene, process, thread, wait)
     if busy and _functions(before) != _functions(thread):
         return None
     if not busy and (before.frames, thread_wait(before).doing) != (thread.frames, wait.doing):

@@ -212,15 +212,36 @@ def test_a_thread_that_ticks_anywhere_unproves_a_lost_wakeup_but_not_a_full_queu
         assert [finding.hang_class for finding in judge(ticked).findings] == classes
 
 
-def test_a_running_call_that_waits_for_another_process_at_work_frees_its_slot() -> None:
+def _server_waits_for_weights() -> list[Snapshot]:
+    """The full server's first call waits for a call that the trainer's worker executes."""
     samples = made.control_queue(hooks=True)
     train = made.call(made.TRAIN, 60, "WorkerDict.get_weights", caller=made.ROLLOUT)
     server = samples[0].processes[-1]
     waiting = replace(server.tasks[0], waits_on="object_ref", object_ref=made.ref(train.task_id))
     samples = made.changed(samples, made.ROLLOUT, tasks=(waiting, *server.tasks[1:]))
     samples = [replace(sample, calls=(*sample.calls, train)) for sample in samples]
+    return samples
+
+
+def test_a_running_call_that_waits_for_another_process_at_work_frees_its_slot() -> None:
+    samples = _server_waits_for_weights()
     busy = replace(made.serving(), frames=(made.frame("get_weights", 3),), kernel_wait="running")
     assert not judge(made.changed(samples, made.TRAIN, threads=(busy,))).findings
+
+
+@pytest.mark.parametrize(
+    ("cpu_seconds", "word"), [(None, VerdictWord.UNKNOWN), (2.9, VerdictWord.HEALTHY)], ids=["without CPU", "with CPU"]
+)
+def test_a_thread_told_to_run_without_a_kernel_wait_is_at_work_only_with_cpu(
+    cpu_seconds: float | None, word: VerdictWord
+) -> None:
+    samples = _server_waits_for_weights()
+    told = replace(made.serving(), frames=(made.frame("get_weights", 3),), kernel_wait="", active=True)
+    earlier, later = made.changed(samples, made.TRAIN, threads=(told,))
+    if cpu_seconds is not None:
+        (later,) = made.changed([later], made.TRAIN, cpu_seconds=cpu_seconds)
+    verdict = judge([earlier, later])
+    assert (verdict.word, verdict.findings) == (word, ())
 
 
 def test_weights_that_only_the_hung_processes_hold_are_named() -> None:
