@@ -99,13 +99,13 @@ def test_a_log_cut_at_any_byte_proves_no_more_than_is_left_of_it(run: Run, share
     text = "\n".join(console(run)).encode()
     left = text[: int(len(text) * share)]
     logged = f" step:{run.total} - ".encode() in left
-    began = run.started.encode() in left
+    began = f"Total training steps: {run.total}\n".encode() in left
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cut.log").write_bytes(left)
         found = audited(Path(folder))
     for one in found.runs:
         values = {round(score.value, 4) for score in one.scores}
-        # A line from before the run's own first one is told from a score only where that first one is left.
+        # A line from before the trainer's first words is told from a score of it only where those words are left.
         assert not began or values <= {round(value, 4) for value in run.scores.values() if value is not None}
         if not (proved(run) and logged):
             assert "valid" not in words(one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from monitor.sources.autoscaler import may_add_nodes, of_command
@@ -31,6 +32,10 @@ def test_a_running_monitor_is_found_and_without_one_it_is_not_known(tmp_path: Pa
     words = [sys.executable, str(script), "--gcs-address=198.51.100.1:6379", "--autoscaling-config=/a.yaml"]
     child = subprocess.Popen(words, stdin=subprocess.PIPE)
     try:
+        # Popen returns between fork and exec where it may: the new command line comes a moment later.
+        deadline = time.monotonic() + 30
+        while may_add_nodes("198.51.100.1:6379") is None and time.monotonic() < deadline:
+            time.sleep(0.05)
         assert may_add_nodes("198.51.100.1:6379") is True
         assert may_add_nodes("198.51.100.2:6379") is None
     finally:

@@ -77,21 +77,22 @@ def _told(child: subprocess.Popen[str], command: str) -> str:
     return child.stdout.readline().strip()
 
 
-def _became(pid: int, word: str) -> None:
+def _became(pid: int, program: str) -> None:
+    """Wait for the exec: the command line begins with the program only then."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
-            if word.encode() in file.read():
+            if file.read().startswith(program.encode() + b"\0"):
                 return
         time.sleep(0.01)
-    raise AssertionError(f"pid {pid} did not become {word}")
+    raise AssertionError(f"pid {pid} did not become {program}")
 
 
 def _exec_sleep(child: subprocess.Popen[str]) -> None:
     assert child.stdin is not None
     child.stdin.write("/bin/sleep 600\n")
     child.stdin.flush()
-    _became(child.pid, "600")
+    _became(child.pid, "/bin/sleep")
 
 
 def _before(change: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
