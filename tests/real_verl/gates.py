@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER_VARIABLE = "LASTSTEP_TEST_GATES"
-SLOW_SECONDS = 4.0
+SLOW_SECONDS = 5.0
 _passed: Counter[str] = Counter()
 
 

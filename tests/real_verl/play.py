@@ -52,7 +52,7 @@ FATAL = {
 }
 SLOW_FROM = SAMPLES_A_STEP * LAST_STEP + 1
 """The first sample of the final validation, after those of step 0 and of the steps before the last."""
-LOOKS_AT_SLOW = 6
+LOOKS_AT_SLOW = 3
 FATAL_SECONDS = 3.0
 """From the stop of a process to its death: enough for its counterpart to wait for it."""
 OVERRIDES = (
@@ -98,8 +98,9 @@ def play(trainer: str, folder: Path, quiet: bool, only: str | None = None) -> di
         for name in ("tool", "control", "reward"):
             doors.shut(name)
         (shut / "slow").write_text(str(SLOW_FROM))
+        (shut / "save").write_text(f"global_step_{LAST_STEP}")
     seen: dict[str, Any] = {}
-    variables = {gates.FOLDER_VARIABLE: str(shut)}
+    variables = {gates.FOLDER_VARIABLE: str(shut), "VERL_USE_EXTERNAL_MODULES": "tests.real_verl.stopped_save"}
     try:
         with contextlib.ExitStack() as stack:
             words = (trainer, folder, not quiet, *OVERRIDES)
@@ -144,14 +145,13 @@ def _faults(run: RealRun, doors: Gates, tool: ToolServer) -> dict[str, Any]:
     doors.open("tool")
     tool.answer()
     run.until("the queued call", lambda: doors.reached("control"))
-    seen["control"] = _looked_at(run, None, real_verl.PROOF_SECONDS)
+    seen["control"] = _looked_at(run, None)
     doors.open("control")
     run.until("the reward function's call", lambda: doors.reached("reward"))
     seen["reward"] = _looked_at(run, None)
-    saves = f"{SAVES[run.trainer]} {run.out}/checkpoints/global_step_{LAST_STEP}"
-    worker = _pid_of(run, "WorkerDict")
     doors.open("reward")
-    run.until("the last save", lambda: saves in run.console)
+    run.until("the last save", lambda: doors.reached("save"))
+    worker = _pid_of(run, "WorkerDict")
     with _stopped(worker):
         seen["save"] = {"stopped": worker, **_looked_at(run, worker)}
     real_verl.final_validation(run)
@@ -193,12 +193,12 @@ def _status_after(run: RealRun, seconds: float) -> dict[str, Any]:
     return run.laststep("status", "--json")
 
 
-def _looked_at(run: RealRun, pid: int | None, seconds: float | None = None) -> dict[str, Any]:
+def _looked_at(run: RealRun, pid: int | None) -> dict[str, Any]:
     """What the watch says once it has a finding (of `pid`, where that is known), and what the others say then.
 
     Without the hooks a phase's begin is often not seen, so that no limit is learned: there only a proof is waited for.
     """
-    patience = seconds or (UNPROVED_SECONDS if pid is None else real_verl.PROOF_SECONDS)
+    patience = UNPROVED_SECONDS if pid is None else real_verl.PROOF_SECONDS
     began = time.time()
     watched, seconds = _told(run, pid, patience), time.time() - began
     blind = dataclasses.replace(run, module="tests.real_verl.blind")
