@@ -141,14 +141,14 @@ def _blind_watch(run: RealRun, folder: Path) -> Iterator[None]:
 def _faults(run: RealRun, doors: Gates, tool: ToolServer) -> dict[str, Any]:
     seen = {}
     run.until("the tool's call", lambda: doors.reached("tool"))
-    seen["tool"] = _looked_at(run, None)
+    seen["tool"] = _looked_at(run, "tool-stuck")
     doors.open("tool")
     tool.answer()
     run.until("the queued call", lambda: doors.reached("control"))
-    seen["control"] = _looked_at(run, None)
+    seen["control"] = _looked_at(run, "control-queue")
     doors.open("control")
     run.until("the reward function's call", lambda: doors.reached("reward"))
-    seen["reward"] = _looked_at(run, None)
+    seen["reward"] = _looked_at(run, "reward-stuck")
     doors.open("reward")
     run.until("the last save", lambda: doors.reached("save"))
     worker = _pid_of(run, "WorkerDict")
@@ -193,32 +193,35 @@ def _status_after(run: RealRun, seconds: float) -> dict[str, Any]:
     return run.laststep("status", "--json")
 
 
-def _looked_at(run: RealRun, pid: int | None) -> dict[str, Any]:
-    """What the watch says once it has a finding (of `pid`, where that is known), and what the others say then.
+def _looked_at(run: RealRun, wanted: int | str | None) -> dict[str, Any]:
+    """What the watch says once it has a finding (wanted: of that pid or class, else any), what the others say then.
 
     Without the hooks a phase's begin is often not seen, so that no limit is learned: there only a proof is waited for.
     """
-    patience = UNPROVED_SECONDS if pid is None else real_verl.PROOF_SECONDS
+    of_pid = isinstance(wanted, int)
+    patience = real_verl.PROOF_SECONDS if of_pid else UNPROVED_SECONDS
     began = time.time()
-    watched, seconds = _told(run, pid, patience), time.time() - began
+    watched, seconds = _told(run, wanted, patience), time.time() - began
     blind = dataclasses.replace(run, module="tests.real_verl.blind")
     blind.environment = {**run.environment, "XDG_STATE_HOME": str(run.out.parent / "blind")}
     return {
         "seconds": round(seconds, 1),
         "watch": watched,
-        "blind": _told(blind, pid, patience if pid else 0.0),
+        "blind": _told(blind, wanted, patience if of_pid else 0.0),
         "late": run.laststep("dump", "--json"),
         "late_blind": blind.laststep("dump", "--json"),
     }
 
 
-def _told(observer: RealRun, pid: int | None, patience: float) -> dict[str, Any]:
+def _told(observer: RealRun, wanted: int | str | None, patience: float) -> dict[str, Any]:
     """The verdict that has such a finding, else the last one."""
     found: list[dict[str, Any]] = [{}]
 
     def right() -> bool:
         found[:] = observer.laststep("status", "--json").get("runs") or [{}]
-        return any(pid in (None, finding["culprit"]["pid"]) for finding in found[0].get("findings", ()))
+        return any(
+            wanted in (None, finding["culprit"]["pid"], finding["class"]) for finding in found[0].get("findings", ())
+        )
 
     with contextlib.suppress(RuntimeError):
         observer.until("a finding", right, patience)
