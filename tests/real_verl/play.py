@@ -207,7 +207,7 @@ def _looked_at(run: RealRun, wanted: int | str | None) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 1),
         "watch": watched,
-        "blind": _told(blind, wanted, patience if of_pid else 0.0),
+        "blind": _told(blind, wanted, patience if of_pid else 0.5),
         "late": run.laststep("dump", "--json"),
         "late_blind": blind.laststep("dump", "--json"),
     }
