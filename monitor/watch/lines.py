@@ -55,8 +55,8 @@ def standing_lines(verdict: Verdict, before: Verdict) -> Iterator[str]:
     """What is new in `verdict` and not proved: a suspicion with its sentence, a stall, and its end."""
     now = clock_text(time.time())
     known = {finding.identity for finding in _suspected(before)}
-    new = [finding for finding in _suspected(verdict) if finding.identity not in known]
-    for finding in new:
+    new = {finding.identity: finding for finding in _suspected(verdict) if finding.identity not in known}
+    for finding in new.values():
         yield f"{now} suspected {finding.hang_class}: {clean(finding.sentence)}"
     if verdict.word is VerdictWord.STALL and before.word is not VerdictWord.STALL and not new:
         yield f"{now} stall: {clean('; '.join(verdict.reasons[:2]))}"
