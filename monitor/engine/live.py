@@ -21,6 +21,9 @@ from monitor.sources.ray_discovery import RayCluster
 
 SCHEMA = 1
 
+TAIL_BYTES = 32 << 10
+"""At least so much of the log's end is read for its last lines: a bar redrawn a hundred times is one of them."""
+
 STARTED_AT = time.time()
 """When this process began to watch, as near as an import can tell. Wall clock."""
 
@@ -119,11 +122,12 @@ def tail_of(path: str | None, lines: int, clean: Any) -> list[str]:
     try:
         with Path(path).open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 400 * lines))
+            file.seek(max(0, file.tell() - max(400 * lines, TAIL_BYTES)))
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return []
-    return [clean(_drawn_last(line)) for line in text.split("\n")[-lines - 1 :] if line.strip()][-lines:]
+    kept = [line for line in text.split("\n") if line.strip()][-lines:]
+    return [clean(_drawn_last(line)) for line in kept]
 
 
 def _drawn_last(line: str) -> str:
