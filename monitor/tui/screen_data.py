@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from monitor.ledger.rows import FindingRow, RerunRow
 from monitor.model.finding import Finding
+from monitor.model.other_host import OtherHost
 from monitor.model.score import Score, Standing
 from monitor.tui.live import Live
 from monitor.tui.log_search import LogPage
@@ -60,6 +61,8 @@ class ScreenData:
     """What the ledger said when it was opened: a damaged file set aside, a newer version."""
     log: LogPage | None = None
     """The page of the log that the Log screen asked for."""
+    others: tuple[OtherHost, ...] = ()
+    """Other machines that are asked for their live runs."""
 
     @property
     def row(self) -> RunRow | None:

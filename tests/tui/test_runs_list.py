@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.tui.cells import plain, width_of
+from monitor.model.finding import VerdictWord
+from monitor.model.other_host import HostRun, OtherHost
+from monitor.model.reading import Reading, Unknown
+from monitor.tui.cells import cell_len, plain, width_of
 from monitor.tui.screen_data import RunRow, ScreenData
 from monitor.tui.screens import runs_list
 from tests.tui import examples
@@ -31,7 +34,7 @@ def test_every_run_says_how_it_is_since_when_and_on_which_machine(width: int) ->
         assert words in row
     for row, host in zip(shown, ("gpu-a", "gpu-b", "gpu-c", "? host")):
         assert row.rstrip().endswith(host) or (width >= runs_list.WIDE and f" {host} " in row)
-    assert "4 on 3 machines" in section.note
+    assert "3 machines" in section.note
 
 
 def test_runs_of_one_experiment_are_told_apart_where_their_names_are_cut() -> None:
@@ -72,3 +75,37 @@ async def test_a_run_that_was_never_watched_shows_what_the_ledger_holds_of_it() 
     async with opened(data, (120, 40)) as session:
         text = session.text
     assert "not-final" in text and "score over steps" in text and "0.5547" in text
+
+
+def elsewhere(*hosts: OtherHost) -> ScreenData:
+    return replace(several(), others=hosts)
+
+
+def test_runs_of_other_machines_stand_in_the_same_list_and_a_silent_one_says_why() -> None:
+    run = HostRun("dapo-20270115T070000Z", VerdictWord.HANG, 40, 200, "self-get")
+    silent = Unknown("runs on gpu-e", NOW - 14, "it gave no answer within 10 s", "try `ssh gpu-e …` by hand")
+    data = elsewhere(
+        OtherHost("gpu-d", Reading(NOW - 3, (run,))),
+        OtherHost("gpu-e", Reading(NOW - 1, None, silent)),
+        OtherHost("gpu-f", Reading(NOW - 1, ())),
+        OtherHost("gpu-g", Reading(NOW - 90, (replace(run, word=VerdictWord.HEALTHY, hang_class=""),))),
+    )
+    section = runs_list.section(data, 80, rank=0)
+    shown = [plain(row) for row in section.lines]
+    assert "7 machines" in section.note
+    assert "✗ hang self-get  step 40/200" in shown[1] and shown[1].rstrip().endswith("gpu-d")
+    assert "? runs on gpu-e  unknown, since 14 s, because it gave no answer within 10 s" in " ".join(shown)
+    assert any("no live run is watched" in row and "gpu-f" in row for row in shown)
+    assert any("✓ healthy  step 40/200, read 1 min ago" in row for row in shown)
+
+
+@pytest.mark.parametrize(
+    "bad", ["\x1b[31mname\x1b]0;x\x07", "\u202egnp", "日本語" * 30, "e" + "\u0301" * 60, "x" * 5000]
+)
+async def test_hostile_names_from_another_machine_are_text_and_keep_the_rows_in_their_width(bad: str) -> None:
+    run = HostRun(bad, VerdictWord.STALL, 1, 2, bad)
+    silent = Unknown(bad, NOW - 14, bad, bad)
+    data = elsewhere(OtherHost(bad, Reading(NOW, (run,))), OtherHost("b", Reading(NOW, None, silent)))
+    async with opened(data, (120, 40)) as session:
+        rows = session.text.splitlines()
+    assert all(cell_len(row) <= 120 and row.isprintable() for row in rows)
