@@ -34,7 +34,7 @@ class ScreenData:
     """One reading of the ledger."""
 
     now: float
-    """Wall clock of the reading; every age on the screen counts from it."""
+    """Wall clock of the reading, in steps where nothing moves; every age on the screen counts from it."""
     run: str | None = None
     """The run that is shown; None where the ledger has none."""
     live: Live | None = None
@@ -66,6 +66,15 @@ class ScreenData:
     def own_scores(self) -> tuple[Score, ...]:
         """Scores of the run that is shown, by step."""
         return tuple(sorted((score for score in self.scores if score.run == self.run), key=lambda score: score.step))
+
+    @property
+    def moved_at(self) -> float:
+        """When anything moved last, as far as is known: the run's progress, its phase, its end, a rerun."""
+        times = [row.ended_at or row.started_at for row in self.reruns[:1]]
+        if self.live is not None:
+            run = self.live.run
+            times += [run.phase_since or 0.0, run.ended_at or 0.0, run.progress.last_moved_at if run.progress else 0.0]
+        return max(times, default=0.0)
 
     @property
     def findings_now(self) -> tuple[Finding, ...]:
