@@ -49,6 +49,20 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def to_json_brief(record: Any) -> dict[str, Any]:
+    """The dataclass `record` as `to_json` gives it, without the fields that hold their default."""
+    kind: type = type(record)
+    defaults = _defaults_of(kind)
+    values = ((name, getattr(record, name)) for name in _field_names(kind))
+    return {name: to_json(value) for name, value in values if name not in defaults or value != defaults[name]}
+
+
+@cache
+def _defaults_of(kind: type) -> dict[str, Any]:
+    plain = (field for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING)
+    return {field.name: field.default for field in plain}
+
+
 def from_json(kind: type[T], document: Any) -> T:
     """The instance of the dataclass `kind` that `document` describes. Raises `MalformedRecord`."""
     try:
@@ -66,7 +80,7 @@ def from_json_again(kind: type[T], document: Any, last: tuple[Any, T] | None) ->
         return from_json(kind, document)
     before, value = last
     kept = {}
-    for name in _field_names(kind):
+    for name in _field_names(typing.cast(type, kind)):
         if name not in document or name not in before:
             continue
         built = getattr(value, name)

@@ -1,8 +1,8 @@
 """Reads the ledger once a second in a thread of its own, so that a slow disk or a locked ledger never freezes a key.
 
 Each reading is one frozen `ScreenData`; a reading that fails keeps the last one and says since when and why. A reading
-that equals the last one is not told: where nothing changes, nothing is drawn. What is read is decided by `LedgerReader`;
-who draws it subscribes.
+that equals the last one is not told: where nothing changes, nothing is drawn. What is read is up to `LedgerReader`; who
+draws it subscribes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Feed:
         threading.Thread(target=self._loop, name="ledger reader", daemon=True).start()
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Call `subscriber` from the reading thread with the next reading, then with each that differs from the last."""
+        """Call `subscriber` from the reading thread: with the next reading, then with each that is another."""
         self._told = None
         self._subscriber = subscriber
         self.read_now()

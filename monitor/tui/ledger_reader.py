@@ -197,13 +197,12 @@ def clean_tree(value: Any, before: Any = None, cleaned: Any = None) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        was, is_now = (before, cleaned) if isinstance(before, dict) else ({}, {})
-        return {key: clean_tree(item, was.get(key), is_now.get(key)) for key, item in value.items()}
+        known = before if isinstance(before, dict) else {}
+        return {
+            key: clean_tree(item, known.get(key), cleaned[key] if key in known else None) for key, item in value.items()
+        }
     if isinstance(value, list):
-        was, is_now = (before, cleaned) if isinstance(before, list) else ([], [])
-        known = min(len(was), len(value))
-        return [
-            *map(clean_tree, value[:known], was[:known], is_now[:known]),
-            *map(clean_tree, value[known:]),
-        ]
+        count = min(len(before), len(value)) if isinstance(before, list) else 0
+        same_places = map(clean_tree, value[:count], before[:count], cleaned[:count]) if count else ()
+        return [*same_places, *map(clean_tree, value[count:])]
     return value

@@ -77,7 +77,7 @@ def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
         machine.processes(data, width, rank=5),
         machine.loops(data, width, rank=6),
         machine.sources(data, width, rank=2),
-        sections.log(data, rank=2),
+        sections.log(data, height, rank=2),
     ]
     return pack(blocks, width, height)
 
@@ -112,4 +112,4 @@ def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
         body = columns(left, pack(hardware, last, upper), 2 * each + 2, width)
     else:
         body = columns(pack([*scores, *work], each, upper), pack(hardware, last, upper), each, width)
-    return [*body, *pack([sections.log(data, rank=0)], width, height - len(body))]
+    return [*body, *pack([sections.log(data, height, rank=0)], width, height - len(body))]

@@ -1,7 +1,7 @@
 """A screen that sends only the cells that changed: on a slow line, a number that moves costs its digits, not its row.
 
-Textual cuts a partial update at its right end only, and sends each row from the widget's left edge, each stretch of text
-with its whole look (`pen.py` sends what differs). This is the one place that builds on textual's private compositor.
+Textual cuts a partial update at its right end only, sends each row from the widget's left edge, and each stretch of
+text with its whole look; `pen.py` sends what differs. Only this file builds on textual's private compositor.
 """
 
 from __future__ import annotations
