@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from monitor.engine.source_set import SourceSet
 from monitor.model.finding import Verdict
-from monitor.model.json_form import to_json
+from monitor.model.json_form import to_json, to_json_brief
 from monitor.model.run import RunState
 from monitor.model.snapshot import EventLoopState, ProcessState, Snapshot
 from monitor.sources.ray_discovery import RayCluster
@@ -45,7 +46,7 @@ def live_document(
         "schema": SCHEMA,
         "at": now,
         "watch": {"pid": os.getpid(), "cpu_seconds": time.process_time(), "started_at": STARTED_AT},
-        "run": to_json(state),
+        "run": run_document(state),
         "verdict": to_json(verdict),
         "bundle": bundle,
         "gpus": to_json(sources.gpus),
@@ -62,6 +63,11 @@ def live_document(
             "session_dir": str(cluster.session_dir),
         },
     }
+
+
+def run_document(state: RunState) -> dict[str, Any]:
+    """The run as JSON; its phases, which are most of it, without what they hold by default."""
+    return {**to_json(replace(state, spans=())), "spans": [to_json_brief(span) for span in state.spans]}
 
 
 def _processes(sources: SourceSet) -> list[dict[str, Any]]:

@@ -184,8 +184,13 @@ def write_live(connection: sqlite3.Connection, run: str, document: Mapping[str, 
     )
 
 
-def live_rows(connection: sqlite3.Connection, run: str | None) -> list[dict[str, Any]]:
-    """Live documents, the newest first; of one run where it is named."""
+def live_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Live documents, the newest first."""
+    return [json.loads(row["document"]) for row in connection.execute("SELECT document FROM live ORDER BY at DESC")]
+
+
+def live(connection: sqlite3.Connection, run: str | None) -> dict[str, Any] | None:
+    """The live document of `run`, or the one written last; None where there is none."""
     where, values = ("", ()) if run is None else ("WHERE run = ?", (run,))
-    rows = connection.execute(f"SELECT document FROM live {where} ORDER BY at DESC", values)
-    return [json.loads(row["document"]) for row in rows]
+    row = connection.execute(f"SELECT document FROM live {where} ORDER BY at DESC LIMIT 1", values).fetchone()
+    return json.loads(row["document"]) if row else None

@@ -217,12 +217,12 @@ class Ledger:
     def live(self, run: str | None = None) -> dict[str, Any] | None:
         """The live document of `run`, or of the run written last; None where there is none."""
         with self._database.read() as connection:
-            return next(iter(records.live_rows(connection, run)), None)
+            return records.live(connection, run)
 
     def live_rows(self) -> list[dict[str, Any]]:
         """The live documents of the newest runs, the one written last first."""
         with self._database.read() as connection:
-            return records.live_rows(connection, None)
+            return records.live_rows(connection)
 
     # Claims and reruns
 

@@ -49,10 +49,47 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def to_json_brief(record: Any) -> dict[str, Any]:
+    """The dataclass `record` as `to_json` gives it, without the fields that hold their default."""
+    kind: type = type(record)
+    defaults = _defaults_of(kind)
+    values = ((name, getattr(record, name)) for name in _field_names(kind))
+    return {name: to_json(value) for name, value in values if name not in defaults or value != defaults[name]}
+
+
+@cache
+def _defaults_of(kind: type) -> dict[str, Any]:
+    plain = (field for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING)
+    return {field.name: field.default for field in plain}
+
+
 def from_json(kind: type[T], document: Any) -> T:
     """The instance of the dataclass `kind` that `document` describes. Raises `MalformedRecord`."""
     try:
         return typing.cast(T, _converter(typing.cast(Any, kind))(document))
+    except _Wrong as error:
+        raise MalformedRecord(f"{kind.__name__}{error.path}: {error.what}") from error
+
+
+def from_json_again(kind: type[T], document: Any, last: tuple[Any, T] | None) -> T:
+    """`from_json`, for a document that comes again and again.
+
+    `last`: the document before this one, and its instance. Fields whose JSON is as it was then keep their values.
+    """
+    if last is None or not isinstance(document, dict):
+        return from_json(kind, document)
+    before, value = last
+    kept = {}
+    for name in _field_names(typing.cast(type, kind)):
+        if name not in document or name not in before:
+            continue
+        built = getattr(value, name)
+        if document[name] == before[name]:
+            kept[name] = built
+        elif isinstance(document[name], dict) and isinstance(before[name], dict) and dataclasses.is_dataclass(built):
+            kept[name] = from_json_again(typing.cast(Any, type(built)), document[name], (before[name], built))
+    try:
+        return typing.cast(T, _instance(kind, document, kept))
     except _Wrong as error:
         raise MalformedRecord(f"{kind.__name__}{error.path}: {error.what}") from error
 
@@ -149,28 +186,35 @@ def _of_mapping(converter: Convert) -> Convert:
 
 
 def _of_dataclass(kind: Any) -> Convert:
-    fields: dict[str, Convert] = {}
-
     def convert(value: Any) -> Any:
         if not isinstance(value, dict):
             raise _Wrong(f"expected an object, got {type(value).__name__}")
-        if not fields:  # Not before the first value: a dataclass may hold others of its own kind.
-            hints = typing.get_type_hints(kind)
-            fields.update({field.name: _converter(hints[field.name]) for field in dataclasses.fields(kind)})
-        known: dict[str, Any] = {}
-        name = ""
-        try:
-            for name, converter in fields.items():
-                if name in value:
-                    known[name] = converter(value[name])
-        except _Wrong as error:
-            raise error.inside(f".{name}") from error
-        try:
-            return kind(**known)
-        except TypeError as error:
-            raise _Wrong(str(error)) from error
+        return _instance(kind, value, {})
 
     return convert
+
+
+@cache
+def _fields_of(kind: Any) -> dict[str, Convert]:
+    """How each field is built; made at the first value, since a dataclass may hold others of its own kind."""
+    hints = typing.get_type_hints(kind)
+    return {name: _converter(hints[name]) for name in _field_names(kind)}
+
+
+def _instance(kind: Any, document: dict[str, Any], built: dict[str, Any]) -> Any:
+    """The dataclass of a document; `built`: the fields that are there already."""
+    known = dict(built)
+    name = ""
+    try:
+        for name, converter in _fields_of(kind).items():
+            if name in document and name not in built:
+                known[name] = converter(document[name])
+    except _Wrong as error:
+        raise error.inside(f".{name}") from error
+    try:
+        return kind(**known)
+    except TypeError as error:
+        raise _Wrong(str(error)) from error
 
 
 def _of_enum(kind: type[enum.Enum]) -> Convert:

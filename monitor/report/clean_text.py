@@ -25,7 +25,6 @@ _ESCAPES = re.compile(
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|\x1b[ -/]*[0-~]?"
 )
-_PLAIN = re.compile(r"[\x20-\x7e]*\Z")
 _VARIATION_SELECTORS = frozenset(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -34,7 +33,7 @@ def clean(text: str, longest: int = LONGEST) -> str:
     """One line of `text` that is safe to print: what a terminal would show of it, at most `longest` characters."""
     if len(text) > 8 * longest:
         text = text[: 8 * longest]
-    if not _PLAIN.match(text):
+    if not (text.isascii() and text.isprintable()):
         text = _printable(_last_redraw(_ESCAPES.sub("", text)).expandtabs(8))
     if len(text) > longest:
         text = text[: longest - 1] + "…"

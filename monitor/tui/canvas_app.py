@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 
 from textual.app import App, ComposeResult
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
@@ -17,6 +19,7 @@ from monitor.tui import lifecycle, view_state
 from monitor.tui.feed import Feed
 from monitor.tui.log_reader import LogReader
 from monitor.tui.log_search import LogPage
+from monitor.tui.patient_driver import PatientDriver
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import Room
 from monitor.tui.theme import DARK, THEMES, Theme
@@ -89,6 +92,7 @@ class CanvasApp(App[int]):
         self.data = feed.latest
         self.state = ViewState(read_only=read_only)
         self.log_reader = LogReader(lambda page: self.post_message(LogRead(page)))
+        self.head, self.body, self.foot = Canvas(id="head"), Canvas(id="body"), Canvas(id="foot", base="band")
         self.palette = palette
         for theme in THEMES.values():
             self.register_theme(textual_theme(theme))
@@ -98,12 +102,17 @@ class CanvasApp(App[int]):
         """A screen that sends only what changed."""
         return LeanScreen()
 
+    def get_driver_class(self) -> type[Driver]:
+        """A driver that sleeps while no key comes; where textual would take another (a browser, a test), that one."""
+        chosen = super().get_driver_class()
+        return PatientDriver if chosen is LinuxDriver else chosen
+
     def compose(self) -> ComposeResult:
         """Head, body, prompt, foot."""
-        yield Canvas(id="head")
-        yield Canvas(id="body")
+        yield self.head
+        yield self.body
         yield Prompt()
-        yield Canvas(id="foot", base="band")
+        yield self.foot
 
     def on_mount(self) -> None:
         """Take the theme, signals, and every reading from now on."""
@@ -124,7 +133,7 @@ class CanvasApp(App[int]):
         """Draw everything in these colours from now on."""
         self.palette = palette
         self.theme = textual_name(palette)
-        for canvas in self.screen_stack[0].query(Canvas):
+        for canvas in (self.head, self.body, self.foot):
             canvas.take_theme(palette)
 
     def on_canvas_resized(self) -> None:
@@ -145,8 +154,7 @@ class CanvasApp(App[int]):
     @property
     def room(self) -> Room:
         """The cells of the body."""
-        size = self.screen_stack[0].query_one("#body").size
-        return Room(size.width, size.height)
+        return Room(self.body.size.width, self.body.size.height)
 
     def paint(self) -> None:
         """Bring every row up to date; rows that are the same cost nothing."""
@@ -154,11 +162,10 @@ class CanvasApp(App[int]):
             return
         self.log_reader.want(view_state.log_request(self.state, self.data, self.room))
         width = self.size.width
-        base = self.screen_stack[0]
-        base.query_one("#head", Canvas).show_lines(view_state.head(self.state, self.data, width))
+        self.head.show_lines(view_state.head(self.state, self.data, width))
         lines, below = view_state.body(self.state, self.data, self.room)
-        base.query_one("#body", Canvas).show_lines(lines)
-        base.query_one("#foot", Canvas).show_lines([view_state.foot(self.state, width, below)])
+        self.body.show_lines(lines)
+        self.foot.show_lines([view_state.foot(self.state, width, below)])
 
     def become(self, state: ViewState) -> None:
         """Take a new state and draw it."""

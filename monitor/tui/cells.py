@@ -165,9 +165,9 @@ def _pieces(word: str, longest: int) -> Iterable[str]:
 
 def changed(old: Line, new: Line, width: int, gap: int = 16) -> list[tuple[int, int]]:
     """Where two rows of `width` cells differ, as (first, last + 1); places less than `gap` cells apart are joined."""
-    before, after = _cells(old, width), _cells(new, width)
+    first, before, after = _differing(fit(old, width), fit(new, width))
     runs: list[tuple[int, int]] = []
-    for index, (was, now) in enumerate(zip(before, after)):
+    for index, (was, now) in enumerate(zip(_cells(before), _cells(after)), first):
         if was == now:
             continue
         if runs and index - runs[-1][1] < gap:
@@ -177,10 +177,26 @@ def changed(old: Line, new: Line, width: int, gap: int = 16) -> list[tuple[int, 
     return runs
 
 
-def _cells(content: Line, width: int) -> list[tuple[str, str, str]]:
+def _differing(old: Line, new: Line) -> tuple[int, Line, Line]:
+    """The spans between those that both rows, equally wide, begin and end with; and the cell where they begin."""
+    shorter = min(len(old), len(new))
+    first = next((index for index in range(shorter) if old[index] != new[index]), shorter)
+    while first and (_begins_with_mark(old[first:]) or _begins_with_mark(new[first:])):
+        first -= 1
+    last = next((index for index in range(shorter - first) if old[-1 - index] != new[-1 - index]), shorter - first)
+    return width_of(old[:first]), old[first : len(old) - last], new[first : len(new) - last]
+
+
+def _begins_with_mark(content: Line) -> bool:
+    """True where its first character combines with the one before it."""
+    text = content[0].text if content else ""
+    return bool(text) and cell_len(text[0]) == 0
+
+
+def _cells(content: Line) -> list[tuple[str, str, str]]:
     """One entry a cell: its text, style and action; both halves of a wide character differ where it does."""
     cells: list[tuple[str, str, str]] = []
-    for text, style, action in fit(content, width):
+    for text, style, action in content:
         if text.isascii():
             cells += [(character, style, action) for character in text]
             continue

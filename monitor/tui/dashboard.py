@@ -7,6 +7,7 @@ Owns nothing: the watch writes the ledger, the rerun is a process of its own. Wh
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -124,7 +125,7 @@ class Dashboard(ViewKeys):
 
     @work(thread=True, group="save")
     def _save(self, svg: str, text: list[str]) -> None:
-        told = saved(self.data.run or "no-run", self.state.view, self.data.now, svg, text)
+        told = saved(self.data.run or "no-run", self.state.view, time.time(), svg, text)
         self.call_from_thread(self.tell, told)
 
     def paint(self) -> None:

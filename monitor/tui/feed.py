@@ -1,7 +1,8 @@
 """Reads the ledger once a second in a thread of its own, so that a slow disk or a locked ledger never freezes a key.
 
-Each reading is one frozen `ScreenData`; a reading that fails keeps the last one and says since when and why. What is
-read is decided by `LedgerReader`; who draws it subscribes.
+Each reading is one frozen `ScreenData`; a reading that fails keeps the last one and says since when and why. A reading
+that equals the last one is not told: where nothing changes, nothing is drawn. What is read is up to `LedgerReader`; who
+draws it subscribes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from monitor.model.errors import LaststepError
 from monitor.report.clean_text import clean
 from monitor.tui import wording
 from monitor.tui.screen_data import ScreenData
+from monitor.tui.steady_clock import steady
 
 EVERY_SECONDS = 1.0
 
@@ -47,6 +49,7 @@ class Feed:
         self._wake = threading.Event()
         self._stopped = False
         self._failing_since: float | None = None
+        self._told: ScreenData | None = None
         self.latest = ScreenData(now=clock(), run=run)
         self.first_reading = threading.Event()
 
@@ -55,7 +58,8 @@ class Feed:
         threading.Thread(target=self._loop, name="ledger reader", daemon=True).start()
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Call `subscriber` from the reading thread with every reading from now on."""
+        """Call `subscriber` from the reading thread: with the next reading, then with each that is another."""
+        self._told = None
         self._subscriber = subscriber
         self.read_now()
 
@@ -80,7 +84,8 @@ class Feed:
             self.latest = self.read_once()
             self.first_reading.set()
             subscriber = self._subscriber
-            if subscriber is not None:
+            if subscriber is not None and self.latest != self._told:
+                self._told = self.latest
                 subscriber(self.latest)
             self._wake.wait(EVERY_SECONDS)
         if self._reader is not None:
@@ -88,7 +93,7 @@ class Feed:
 
     def read_once(self) -> ScreenData:
         """One reading of the ledger."""
-        now = self._clock()
+        now = steady(self._clock(), self.latest.moved_at)
         try:
             if self._reader is None:
                 self._reader = self._open_reader()
@@ -107,6 +112,6 @@ class Feed:
             self._reader = None
         if self._failing_since is None:
             self._failing_since = now
-        since = wording.age(now - self._failing_since)
+        since = wording.age(steady(now, self._failing_since) - self._failing_since)
         problem = clean(f"unknown, since {since}, because {why}{' — ' if cure else ''}{cure}")
         return replace(self.latest, now=now, run=self.latest.run or self._run, ledger_problem=problem)

@@ -1,7 +1,8 @@
 """The real `LedgerReader`: what the screens show, taken from the ledger's tables and the live document.
 
-Opened read-only and used by one thread. Standings of runs that are not shown are judged anew only when something about
-them changed. Names and sentences of the live document are cleaned here, once.
+Opened read-only and used by one thread. The live document is read at each call; the list of runs and scores when the
+run that is shown takes a turn, and every few seconds. Standings of runs that are not shown are judged anew only when
+something about them changed. Names and sentences of the live document are cleaned here, once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 ANEW_SECONDS = 5.0
 """The ledger is read at least this often: what its rows say depends also on whether processes live."""
+
+LIST_SECONDS = 5.0
+"""The list of runs and scores is read at least this often, and at once where the run that is shown takes a turn: the
+ledger changes every second beside a live run, the list hardly ever."""
 
 RUNS_SHOWN = 200
 """Newest runs of the list; a longer one is for `laststep scores`."""
@@ -64,7 +69,11 @@ class LedgerFileReader:
         self._ledger = ledger
         self._rows: dict[str, RunRow] = {}
         self._told: dict[str, tuple[RunSummary, tuple[Score, ...]]] = {}
-        self._live: tuple[float | None, Live | None] = (None, None)
+        self._live: tuple[dict[str, Any], dict[str, Any], Live] | None = None
+        self._listed: tuple[RunRow, ...] = ()
+        self._scores: tuple[Score, ...] = ()
+        self._situation: object = None
+        self._listed_at = 0.0
         self._last: ScreenData | None = None
         self._last_state: object = None
         self._read_at = 0.0
@@ -82,35 +91,47 @@ class LedgerFileReader:
         return self._last
 
     def _read_all(self, run: str | None, now: float) -> ScreenData:
-        summaries = self._ledger.runs(limit=RUNS_SHOWN)
         live, problem = self._read_live(run)
-        name = live.run.name if live else (run or (summaries[0].name if summaries else None))
-        names = dict.fromkeys([*(summary.name for summary in summaries), *([name] if name else [])])
-        scores = tuple(self._ledger.scores_of(list(names)))
+        name = live.run.name if live else (run or next((row.name for row in self._ledger.runs(limit=1)), None))
+        findings = tuple(reversed(self._ledger.findings(name))) if name else ()
+        reruns = tuple(with_its_end(row) for row in reversed(self._ledger.reruns(name))) if name else ()
+        situation = (name, _turns(live), findings, reruns, self._ledger.generation)
+        if situation != self._situation or not 0 <= now - self._listed_at < LIST_SECONDS:
+            self._read_list(name)
+            self._situation, self._listed_at = situation, now
         return ScreenData(
             now=now,
             run=name,
             live=live,
             live_problem=problem,
             watch_alive=self._ledger.watch_alive(name) if name else None,
-            runs=self._judged_rows(summaries, scores, name),
-            scores=scores,
-            findings=tuple(reversed(self._ledger.findings(name))) if name else (),
-            reruns=tuple(with_its_end(row) for row in reversed(self._ledger.reruns(name))) if name else (),
+            runs=self._listed,
+            scores=self._scores,
+            findings=findings,
+            reruns=reruns,
             notices=tuple(clean(notice) for notice in self._ledger.notices),
         )
+
+    def _read_list(self, name: str | None) -> None:
+        """Every run with its standing, and every score."""
+        summaries = self._ledger.runs(limit=RUNS_SHOWN)
+        names = dict.fromkeys([*(summary.name for summary in summaries), *([name] if name else [])])
+        self._scores = tuple(self._ledger.scores_of(list(names)))
+        self._listed = self._judged_rows(summaries, self._scores, name)
 
     def _read_live(self, run: str | None) -> tuple[Live | None, str]:
         document = self._ledger.live(run)
         if document is None:
             return None, ""
-        if document.get("at") == self._live[0] and self._live[1] is not None:
-            return self._live[1], ""
+        before, cleaned_before, last = self._live or (None, None, None)
+        if document == before:
+            return last, ""
+        cleaned = clean_tree(document, before, cleaned_before)
         try:
-            live = parse(clean_tree(document))
+            live = parse(cleaned, (cleaned_before, last) if cleaned_before and last else None)
         except LiveUnreadable as error:
             return None, f"{error} — {error.HELP_TEXT}"
-        self._live = (live.at, live)
+        self._live = (document, cleaned, live)
         return live, ""
 
     def _judged_rows(
@@ -150,6 +171,15 @@ def _judged(summary: RunSummary, state: RunState | None, scores: tuple[Score, ..
     )
 
 
+def _turns(live: Live | None) -> object:
+    """What of a live run changes when it takes a turn: a step, a phase, a validation's end, a verdict, its end."""
+    if live is None:
+        return None
+    run = live.run
+    validations = tuple((item.step, item.ended_at, item.scored_at, item.attested_at) for item in run.validations)
+    return live.verdict.word, run.step, run.phase, validations, run.ended_at, run.ended_how, run.hung_since
+
+
 def with_its_end(row: RerunRow) -> RerunRow:
     """A rerun as it is: one whose process is gone has failed, whether or not its row says so yet."""
     from monitor.ledger.process_identity import alive
@@ -159,12 +189,22 @@ def with_its_end(row: RerunRow) -> RerunRow:
     return replace(row, status="failed", error=row.error or f"its process (pid {row.pid}) is gone and left no word")
 
 
-def clean_tree(value: Any) -> Any:
-    """A JSON document with every string in it safe for the screen."""
+def clean_tree(value: Any, before: Any = None, cleaned: Any = None) -> Any:
+    """A JSON document with every string in it safe for the screen.
+
+    `before` and `cleaned`: the document before it, and what became of that; what did not change is not cleaned again.
+    """
+    if value == before and type(value) is type(before):
+        return cleaned
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {key: clean_tree(item) for key, item in value.items()}
+        known = before if isinstance(before, dict) else {}
+        return {
+            key: clean_tree(item, known.get(key), cleaned[key] if key in known else None) for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [clean_tree(item) for item in value]
+        count = min(len(before), len(value)) if isinstance(before, list) else 0
+        same_places = map(clean_tree, value[:count], before[:count], cleaned[:count]) if count else ()
+        return [*same_places, *map(clean_tree, value[count:])]
     return value

@@ -11,7 +11,7 @@ from typing import Any
 
 from monitor.model.errors import LaststepError
 from monitor.model.finding import Verdict
-from monitor.model.json_form import MalformedRecord, from_json
+from monitor.model.json_form import MalformedRecord, from_json, from_json_again
 from monitor.model.reading import Reading, Unknown
 from monitor.model.run import EngineRequests, GpuReading, RunState, Validation
 
@@ -130,21 +130,29 @@ class _EngineReadings:
     unknown: Unknown | None = None
 
 
-def parse(document: dict[str, Any]) -> Live:
-    """The live value of a document. Raises `LiveUnreadable`."""
+def parse(document: dict[str, Any], last: tuple[dict[str, Any], Live] | None = None) -> Live:
+    """The live value of a document. Raises `LiveUnreadable`.
+
+    `last`: the document before it and its value; the parts that did not change since are taken from there.
+    """
     schema = document.get("schema")
     if schema != SCHEMA:
         raise LiveUnreadable(f"the watch writes live documents of schema {schema}, this dashboard reads {SCHEMA}")
     try:
-        apart = ("gpus", "engines", "schema")
-        rest = {key: value for key, value in document.items() if key not in apart and value is not None}
-        live = from_json(Live, rest)
+        live = from_json_again(Live, _plain_part(document), (_plain_part(last[0]), last[1]) if last else None)
+        gpus = engines = None
         if document.get("gpus") is not None:
-            gpus = from_json(_GpuReadings, document["gpus"])
-            live = replace(live, gpus=Reading(gpus.at, gpus.value, gpus.unknown))
+            read = from_json(_GpuReadings, document["gpus"])
+            gpus = Reading(read.at, read.value, read.unknown)
         if document.get("engines") is not None:
-            engines = from_json(_EngineReadings, document["engines"])
-            live = replace(live, engines=Reading(engines.at, engines.value, engines.unknown))
-        return live
+            asked = from_json(_EngineReadings, document["engines"])
+            engines = Reading(asked.at, asked.value, asked.unknown)
+        return replace(live, gpus=gpus, engines=engines)
     except MalformedRecord as error:
         raise LiveUnreadable(f"the live document is damaged: {error}") from error
+
+
+def _plain_part(document: dict[str, Any]) -> dict[str, Any]:
+    """What is built by its fields' own types; readings are built apart."""
+    apart = ("gpus", "engines", "schema")
+    return {key: value for key, value in document.items() if key not in apart and value is not None}

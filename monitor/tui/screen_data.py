@@ -39,7 +39,7 @@ class ScreenData:
     """One reading of the ledger."""
 
     now: float
-    """Wall clock of the reading; every age on the screen counts from it."""
+    """Wall clock of the reading, in steps where nothing moves; every age on the screen counts from it."""
     run: str | None = None
     """The run that is shown; None where the ledger has none."""
     live: Live | None = None
@@ -78,6 +78,15 @@ class ScreenData:
         """When this finding, that still stands, was found; None where the ledger does not hold it yet."""
         standing = (row for row in self.findings if row.withdrawn_at is None)
         return next((row.found_at for row in standing if row.finding.identity == finding.identity), None)
+
+    @property
+    def moved_at(self) -> float:
+        """When anything moved last, as far as is known: the run's progress, its phase, its end, a rerun."""
+        times = [row.ended_at or row.started_at for row in self.reruns[:1]]
+        if self.live is not None:
+            run = self.live.run
+            times += [run.phase_since or 0.0, run.ended_at or 0.0, run.progress.last_moved_at if run.progress else 0.0]
+        return max(times, default=0.0)
 
     @property
     def findings_now(self) -> tuple[Finding, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from monitor.engine.live import run_document
 from monitor.ledger.rows import RerunRow
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding, Verdict, VerdictWord, WaitLink
@@ -134,7 +135,7 @@ def document(run: RunState | None = None, verdict: Verdict | None = None, **chan
         "schema": 1,
         "at": NOW - 0.4,
         "watch": {"pid": 4920, "cpu_seconds": 1.4},
-        "run": to_json(run or state()),
+        "run": run_document(run or state()),
         "verdict": to_json(verdict or Verdict(VerdictWord.HEALTHY)),
         "bundle": None,
         "gpus": to_json(gpus),

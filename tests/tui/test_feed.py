@@ -28,7 +28,7 @@ def test_a_failed_reading_keeps_the_last_one_and_says_since_when(error: Exceptio
     assert "since now" in reading.read_once().ledger_problem
     failed = reading.read_once()
     assert failed.run == examples.RUN
-    assert "unknown, since 38 s, because" in failed.ledger_problem
+    assert "unknown, since 35 s, because" in failed.ledger_problem
     ledger.error = None
     assert reading.read_once().ledger_problem == ""
 

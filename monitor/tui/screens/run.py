@@ -91,13 +91,13 @@ def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
         machine.loops(data, width, rank=6),
         machine.sources(data, width, rank=2),
         runs_list.section(data, width, rank=9),
-        sections.log(data, rank=2),
+        sections.log(data, height, rank=2),
     ]
     return pack(blocks, width, height)
 
 
 def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
-    log = sections.log(data, rank=0)
+    log = sections.log(data, height, rank=0)
     log_rows = min(max(LOG_LEAST + 1, height // 4), log.full if log.lines else 0)
     upper = height - log_rows
     count = 3 if width >= THREE_COLUMNS else 2

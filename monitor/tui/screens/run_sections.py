@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from monitor.model.run import PhaseSpan, Validation
 from monitor.model.score import Score
 from monitor.tui import charts, summary, wording
@@ -9,11 +11,14 @@ from monitor.tui.cells import Line, Span, line, padded, span, width_of
 from monitor.tui.live import Live
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import sentence, standing_spans
+from monitor.tui.screens.kept import kept_while_same
 from monitor.tui.sections import Section
 from monitor.tui.theme import SIGNS
 
 HISTORY = 12
 """Earlier durations of a phase that are drawn."""
+
+MARGIN = Span(" ")
 
 WITH_LIMIT = 76
 """Width from which a phase's row has room for its learned limit."""
@@ -96,6 +101,7 @@ def _unscored_row(item: Validation) -> Line:
     return line(span(f" step {item.step:<5}", "dim"), span(f"{SIGNS[state]} {what}", state), span(done, "dim"))
 
 
+@kept_while_same(lambda data: (data.scores, data.run, summary.final_step(data)))
 def curve(data: ScreenData, width: int, rows: int, rank: int) -> Section:
     """The score over the steps of the whole run, from 0 to its greatest value."""
     points = [(float(score.step), score.value) for score in data.own_scores if score.provenance.source == "training"]
@@ -214,8 +220,9 @@ def findings(data: ScreenData, width: int, rank: int, *, sentence_rows: int = 3)
     return Section("findings", tuple(rows), least=min(3, len(rows)), rank=rank, note=note)
 
 
-def log(data: ScreenData, rank: int) -> Section:
-    """The end of the run's log."""
+def log(data: ScreenData, most: int, rank: int) -> Section:
+    """The end of the run's log, at most `most` lines of it."""
     tail = data.live.log.tail if data.live else ()
-    rows = tuple((Span(" "), Span(text, "dim")) for text in tail if text.strip())
+    newest = itertools.islice((text for text in reversed(tail) if text.strip()), max(most, 0))
+    rows = tuple((MARGIN, Span(text, "dim")) for text in reversed(list(newest)))
     return Section("log", rows, least=2, rank=rank, grows=True, note="5 filters it")

@@ -6,6 +6,7 @@ from monitor.model.run import PhaseSpan
 from monitor.tui import wording
 from monitor.tui.cells import Line, Span, cell_len, line, safe, span
 from monitor.tui.screen_data import ScreenData
+from monitor.tui.screens.kept import kept_while_same
 from monitor.tui.sections import Section
 
 STEPS = 20
@@ -13,6 +14,7 @@ WHOLE = "step"
 """The phase that spans all others: the length of the line, not a stretch of it."""
 
 
+@kept_while_same(lambda data: (data.live.run.spans if data.live else None,))
 def section(data: ScreenData, width: int, rank: int) -> Section:
     """The last steps that ended, newest first, all to the scale of the longest."""
     live = data.live

@@ -1,15 +1,17 @@
 """A screen that sends only the cells that changed: on a slow line, a number that moves costs its digits, not its row.
 
-Textual cuts a partial update at its right end only, and sends each row from the widget's left edge. This is the one
-place that builds on textual's private compositor.
+Textual cuts a partial update at its right end only, sends each row from the widget's left edge, and each stretch of
+text with its whole look; `pen.py` sends what differs. Only this file builds on textual's private compositor.
 """
 
 from __future__ import annotations
 
+from rich.color import ColorSystem
 from rich.console import Console
-from rich.control import Control
 from textual._compositor import ChopsUpdate, Compositor
 from textual.screen import Screen
+
+from monitor.tui.widgets.pen import Pen
 
 
 class LeanUpdate(ChopsUpdate):
@@ -18,14 +20,16 @@ class LeanUpdate(ChopsUpdate):
     def render_segments(self, console: Console) -> str:
         """The escape sequences and text of every span."""
         parts: list[str] = []
+        pen = Pen(console._color_system or ColorSystem.TRUECOLOR)
         for y, x1, x2 in self.spans:
             ends = self.chop_ends[y]
             for end, (x, strip) in zip(ends, self.chops[y].items()):
                 left, right = max(x, x1), min(end, x2)
                 if strip is None or left >= right:
                     continue
-                parts.append(Control.move_to(left, y).segment.text)
-                parts.append(strip.crop(left - x, right - x).render(console))
+                parts.append(f"\x1b[{y + 1};{left + 1}H")
+                parts.append(pen.write(strip.crop(left - x, right - x)))
+        parts.append(pen.lift())
         return "".join(parts)
 
 
