@@ -11,7 +11,7 @@ from functools import cached_property
 from monitor.detect.frames import place
 from monitor.detect.graph import Edge, EdgeKind, Motion, MotionKind, Node, NodeKind, WaitGraph
 from monitor.detect.scene import Scene
-from monitor.detect.thread_waits import Doing, thread_wait
+from monitor.detect.thread_waits import Doing, polls_for_samples, thread_wait
 from monitor.detect.wait_graph import build_from, process_key
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding, WaitLink
@@ -34,6 +34,16 @@ class Case:
         """The run was silent for longer than the learned limit of its phase."""
         limit, moved_at = self.position.phase_limit_seconds, self.position.last_moved_at
         return limit is not None and moved_at is not None and self.scene.later.taken_at - moved_at > limit
+
+    @cached_property
+    def pollers(self) -> frozenset[int]:
+        """Trainers whose main thread polled for samples in both snapshots."""
+        both = ((self.scene.before.get(pid), process) for pid, process in self.scene.processes.items())
+        return frozenset(
+            process.pid
+            for before, process in both
+            if process.role in TRAINER_ROLES and before is not None and _polls(before) and _polls(process)
+        )
 
     @cached_property
     def starts(self) -> tuple[tuple[str, ...], ...]:
@@ -167,6 +177,10 @@ class Case:
         """`thread X of Y stands at f (file:1) in two samples …`."""
         where = place(frame) or thread.frames[0].function
         return f"thread {thread.name} of {self.scene.label(process.pid)} stands at {where} {self.both}"
+
+
+def _polls(process: ProcessState) -> bool:
+    return any(thread.name == "MainThread" and polls_for_samples(thread) for thread in process.threads)
 
 
 def _is_thread(node: Node) -> bool:

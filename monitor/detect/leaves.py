@@ -16,8 +16,11 @@ _HOOKS = "the hooks (trainer_hooks), or reading its asyncio tasks, would show wh
 
 
 def healthy_reasons(case: Case) -> tuple[str, ...]:
-    """What the run waits for and was seen to work; empty where nothing of that was seen."""
-    return _texts(motion for motion in _ends(case) if motion.kind is MotionKind.WORKS)
+    """What the run waits for and was seen to work; empty where nothing of that was seen.
+
+    A trainer that polls for samples moves at each poll: that is no work of what it waits for.
+    """
+    return _texts(motion for motion in _ends(case, but=case.pollers) if motion.kind is MotionKind.WORKS)
 
 
 def unknown_reasons(case: Case) -> tuple[str, ...]:
@@ -30,9 +33,12 @@ def unknown_reasons(case: Case) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reasons))[:MOST]
 
 
-def _ends(case: Case) -> list[Motion]:
-    """Motions of what the trainer's waits come to. Objects without a record come last: most were made long ago."""
-    nodes = [case.graph.nodes[key] for key in sorted(case.reached())]
+def _ends(case: Case, but: frozenset[int] = frozenset()) -> list[Motion]:
+    """Motions of what the trainer's waits come to, those of the processes `but` left out.
+
+    Objects without a record come last: most were made long ago.
+    """
+    nodes = [node for key in sorted(case.reached()) if (node := case.graph.nodes[key]).pid not in but]
     ordered = sorted(nodes, key=lambda node: node.kind is NodeKind.OBJECT)
     return [motion for node in ordered for motion in node.motions]
 

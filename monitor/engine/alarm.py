@@ -112,4 +112,6 @@ class Alarm:
             learned = position.phase_limit_seconds
             limit = "nothing was learned of it yet" if learned is None else f"its learned limit is {learned:.0f} s"
             reason = f"nothing moved for {silent:.0f} s in phase {position.phase or 'unknown'}; {limit}"
-            self.verdict = Verdict(VerdictWord.STALL, self.verdict.findings, (reason, *self.verdict.reasons))
+            findings = self.verdict.findings or self.verdict.suspicions
+            reasons = (reason, *self.verdict.reasons)
+            self.verdict = Verdict(VerdictWord.STALL, findings, reasons, self.verdict.suspicions)

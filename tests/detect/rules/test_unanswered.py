@@ -82,6 +82,13 @@ def polling_run() -> list[Snapshot]:
     return pair([driver, process(TRAINER, sleeping), train, worker], [RUN])
 
 
+def _without_agent_loops(samples: Sequence[Snapshot]) -> list[Snapshot]:
+    return [
+        replace(item, processes=tuple(process for process in item.processes if process.pid != AGENT_0))
+        for item in samples
+    ]
+
+
 def test_the_samples_that_a_trainer_polls_for_are_followed_to_the_agent_loop_that_makes_them() -> None:
     verdict = judge(beyond(polling_run(), 5.0))
     (finding,) = verdict.findings
@@ -90,11 +97,31 @@ def test_the_samples_that_a_trainer_polls_for_are_followed_to_the_agent_loop_tha
 
 
 def test_a_trainer_that_polls_where_no_agent_loop_is_left_is_starved() -> None:
-    samples = [
-        replace(item, processes=tuple(process for process in item.processes if process.pid != AGENT_0))
-        for item in beyond(polling_run(), 5.0)
-    ]
+    samples = beyond(_without_agent_loops(polling_run()), 5.0)
     assert [finding.hang_class for finding in judge(samples).findings] == ["replay-starved"]
+
+
+def _with_a_moving_thread(samples: Sequence[Snapshot]) -> list[Snapshot]:
+    """Another thread of the trainer, at another line in each sample."""
+    found = []
+    for line, sample in enumerate(samples):
+        (trainer,) = (process for process in sample.processes if process.pid == TRAINER)
+        client = ThreadState(101, "client", True, False, (frame("ask_controller", line, "/app/client.py"),))
+        found += changed([sample], TRAINER, threads=(*trainer.threads, client))
+    return found
+
+
+def test_the_moves_of_a_trainer_that_polls_are_no_work_of_what_it_waits_for() -> None:
+    for samples, hang_class in ((polling_run(), "tool-stuck"), (_without_agent_loops(polling_run()), "replay-starved")):
+        verdict = judge(beyond(_with_a_moving_thread(samples), 5.0))
+        assert verdict.word is VerdictWord.STALL
+        assert [finding.hang_class for finding in verdict.findings] == [hang_class]
+
+
+def test_an_agent_loop_that_works_for_a_polling_trainer_is_healthy() -> None:
+    earlier, later = beyond(polling_run(), 5.0)
+    (busy,) = changed([later], AGENT_0, cpu_seconds=2.9)
+    assert judge([earlier, busy]).word is VerdictWord.HEALTHY
 
 
 def test_within_the_limit_or_without_one_nothing_is_suspected() -> None:
