@@ -45,6 +45,16 @@ class SourceStatus:
 Poll = Callable[[float], list[Fact]]
 
 
+def _words(error: Exception) -> tuple[str, str]:
+    """Why a source is silent, and the cure where there is one."""
+    if isinstance(error, (LaststepError, OSError)):
+        return str(error), getattr(error, "HELP_TEXT", "")
+    return (
+        f"laststep could not read it ({type(error).__name__}: {error})",
+        "this is a bug of laststep: please report it",
+    )
+
+
 def own_run(location: RunLocation) -> OwnRun:
     """What tells this run's lines from another's in one log."""
     trainer = next((process.pid for process in location.processes if process.role == "trainer"), None)
@@ -113,10 +123,9 @@ class SourceSet:
         before = self._statuses.get(name)
         try:
             facts = poll(now)
-        except (LaststepError, OSError) as error:
+        except Exception as error:  # a source that breaks must not end the watch
             since = before.unknown.since if before and before.unknown else now
-            cure = getattr(error, "HELP_TEXT", "")
-            unknown = Unknown(name, since, str(error), cure)
+            unknown = Unknown(name, since, *_words(error))
             self._statuses[name] = SourceStatus(name, before.at if before else None, unknown)
             return []
         self._statuses[name] = SourceStatus(name, now)

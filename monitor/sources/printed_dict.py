@@ -7,6 +7,7 @@ Covers the resolved configuration (nested) and `… metrics: {…}` strings that
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from typing import Any
 
@@ -19,8 +20,11 @@ MOST_STRANGERS = 20
 _GOES_ON = re.compile(r"^(?:\s|[{}()\[\],:'\"]|$|(?:None|True|False|nan|inf|-?\d[\d.e+-]*)[,})\]:]*\s*$)")
 """How a line that goes on begins. Ray forwards what a process writes piece by piece, so that a line of pprint's may
 come torn in two: `'capture_sizes': None`, then `,`."""
+_REST = re.compile(r"^[^'\"]*['\"]\s*(?:[,:})\]]|$)")
+"""The rest of a line that was torn inside a string: `'verl.worker`, then `s.engine',`."""
 _PAIR = re.compile(r"['\"]([\w/@.\-]+)['\"]\s*:\s*((?:np\.\w+\()?[-+]?[\d.][\d.eE+\-]*\)?|nan|inf)")
-_LEAF = re.compile(r"'(\w+)':\s*(None|True|False|-?\d+(?:\.\d+)?(?:e-?\d+)?|'(?:[^'\\]|\\.)*')")
+_LEAF = re.compile(r"'(\w+)':\s*(None|True|False|-?\d+(?:\.\d+)?(?:e-?\d+)?|'(?:[^'\\]|\\.)*')(?=\s*[,}\])])")
+"""A key and its plain value, up to what ends it: of a number that was torn, the first half would be another number."""
 
 
 class PrintedDict:
@@ -32,22 +36,29 @@ class PrintedDict:
         self.text = ""
         self._depth = 0
         self._quote = ""
+        self._open = ""
+        """The quote that the last line left open: torn there, or an odd apostrophe."""
         self._lines = 0
         self._strangers = 0
 
     def takes(self, line: str) -> bool:
         """True where `line` may be a part of the value."""
-        if _GOES_ON.match(line):
+        if _GOES_ON.match(line) or self._is_rest(line):
             return True
         self._strangers += 1
         return False
 
     def add(self, line: str) -> bool:
         """Take one more line; True once the value is whole."""
+        if self._is_rest(line):
+            self.text, self._quote = self.text[:-1], self._open
         self.text += line + "\n"
         self._lines += 1
         self._scan(line)
         return self._depth <= 0
+
+    def _is_rest(self, line: str) -> bool:
+        return bool(self._open and _REST.match(line))
 
     @property
     def hopeless(self) -> bool:
@@ -70,8 +81,8 @@ class PrintedDict:
                 self._depth += 1
             elif character in "}])":
                 self._depth -= 1
-        # pprint never breaks a line inside a string literal, so an open quote here is an odd apostrophe.
-        self._quote = ""
+        # pprint never breaks a line inside a string literal: an odd apostrophe, or a torn line, whose rest tells.
+        self._open, self._quote = self._quote, ""
 
 
 def read_dict(text: str) -> dict[str, Any]:
@@ -86,7 +97,9 @@ def read_dict(text: str) -> dict[str, Any]:
 def _by_keys(text: str) -> dict[str, Any]:
     found: dict[str, list[Any]] = {}
     for name, literal in _LEAF.findall(text):
-        found.setdefault(name, []).append(ast.literal_eval(literal))
+        # A string over two lines, or with an escape that is none, is no literal: torn, it says nothing.
+        with contextlib.suppress(ValueError, SyntaxError):
+            found.setdefault(name, []).append(ast.literal_eval(literal))
     return {f"*.{name}": values[0] for name, values in found.items() if len(values) == 1}
 
 

@@ -122,3 +122,15 @@ def test_the_engines_are_asked_only_where_an_address_is_named(tmp_path: Path, mo
         time.sleep(0.05)
     assert unknown_since(sources, "vllm metrics") is not None
     sources.close()
+
+
+def test_a_source_that_breaks_is_unknown_and_ends_nothing(tmp_path: Path) -> None:
+    class BrokenRay(FakeRay):
+        def calls(self) -> tuple[RayCall, ...]:
+            raise SyntaxError("unterminated string literal")
+
+    sources = source_set(BrokenRay(), os.getpid(), tmp_path)
+    sources.poll(100.0, RunConfig())
+    (status,) = [item for item in sources.statuses if item.name == "ray"]
+    assert status.unknown is not None and "SyntaxError" in status.unknown.because
+    assert unknown_since(sources, "processes") is None
