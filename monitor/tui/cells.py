@@ -100,7 +100,10 @@ def ending(text: str, width: int) -> str:
     text = safe(text)
     if cell_len(text) <= width:
         return text
-    first = next((at for at in range(len(text)) if cell_len(text[at:]) < width), len(text))
+    first, taken = len(text), 0
+    while first > 0 and taken + cell_len(text[first - 1]) < width:
+        first -= 1
+        taken += cell_len(text[first])
     return "…" + text[first:]
 
 

@@ -110,7 +110,7 @@ def far(data: ScreenData) -> Answer:
         )
     parts = []
     if run.phase:
-        since = f" for {wording.age(data.now - run.phase_since)}" if run.phase_since else ""
+        since = f" {wording.so_far(data.now - run.phase_since)}" if run.phase_since else ""
         limit = live.phase_limits.get(run.phase)
         usual = f" (limit {wording.duration(limit)})" if limit else " (no limit learned yet)"
         parts.append(f"{run.phase}{since}{usual}")

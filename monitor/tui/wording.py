@@ -24,6 +24,11 @@ def ago(seconds: float) -> str:
     return "now" if seconds < FRESH_SECONDS else f"{duration(seconds)} ago"
 
 
+def so_far(seconds: float) -> str:
+    """How long something under way has lasted: `just begun`, or `14 s so far`."""
+    return "just begun" if seconds < FRESH_SECONDS else f"{duration(seconds)} so far"
+
+
 def duration(seconds: float) -> str:
     """A length of time with at most two digits that change."""
     seconds = max(seconds, 0.0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from monitor.model.run import GpuReading
 from monitor.tui import charts, wording
-from monitor.tui.cells import Line, cell_len, ending, line, padded, safe, span, wrap
+from monitor.tui.cells import Line, Span, cell_len, ending, line, padded, safe, span, width_of, wrap
 from monitor.tui.live import LoopRow, ProcessRow
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import unknown
@@ -120,12 +120,17 @@ def _gpu_row(gpu: GpuReading, width: int) -> Line:
         span(rest, "bar-back"),
         span(f" {wording.percent(gpu.utilization):>5}  {used}/{total}", "number"),
     ]
-    if width >= 72 and gpu.mig is None:
-        watts = "? W" if gpu.power is None else f"{gpu.power:.0f} W"
-        heat = "? °C" if gpu.temperature is None else f"{gpu.temperature:.0f} °C"
-        parts.append(span(f"  {watts}  {heat}", "dim"))
+    watts = "? W" if gpu.power is None else f"{gpu.power:.0f} W"
+    heat = "? °C" if gpu.temperature is None else f"{gpu.temperature:.0f} °C"
+    if gpu.mig is None:
+        told = next((text for text in (f"  {watts}  {heat}", f"  {heat}") if _fits(parts, text, width)), "")
+        parts.append(span(told, "dim"))
     parts += [span(f" {SIGNS['bad']} {error}", "bad") for error in gpu.errors]
     return line(*parts)
+
+
+def _fits(parts: list[Span], text: str, width: int) -> bool:
+    return width_of(tuple(parts)) + cell_len(text) < width
 
 
 def engines(data: ScreenData, width: int, rank: int) -> Section:
@@ -197,7 +202,7 @@ def loops(data: ScreenData, width: int, rank: int) -> Section:
 
 
 def _loop_row(loop: LoopRow, width: int) -> Line:
-    room = max(width - 33, 14)
+    room = max(width - 34, 14)
     blocked = loop.blocked_seconds or 0.0
     if blocked >= BLOCKED_SECONDS:
         state, text = "bad", f"{SIGNS['bad']} blocked for {wording.duration(blocked)}"

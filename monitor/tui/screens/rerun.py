@@ -26,7 +26,10 @@ def lines(data: ScreenData, room: Room, flow: RerunFlow, *, read_only: bool) -> 
         return [(), *sentence("bad", flow.problem, width, head="no rerun"), *cure, (), *_reruns(data, width)]
     if flow.stage in (Stage.PLANNED, Stage.LAUNCHING) and flow.planned is not None:
         return _planned(flow, flow.planned, width)
-    return _known(data, width, read_only=read_only)
+    known = _known(data, width, read_only=read_only)
+    if flow.planned is None or not data.reruns:
+        return known
+    return [*known, (), *_preflight_and_plan(flow.planned, width)]
 
 
 def _planned(flow: RerunFlow, planned: PlannedRerun, width: int) -> list[Line]:
@@ -39,7 +42,11 @@ def _planned(flow: RerunFlow, planned: PlannedRerun, width: int) -> list[Line]:
         block += sentence("bad", f"preflight fails on {count}; nothing is started", width, head="refused")
     else:
         block += sentence("warn", "type the run's name below; nothing runs before that", width, head="launch?")
-    block.append(())
+    return [*block, (), *_preflight_and_plan(planned, width)]
+
+
+def _preflight_and_plan(planned: PlannedRerun, width: int) -> list[Line]:
+    block: list[Line] = []
     ordered = sorted(planned.checks, key=lambda check: {FAIL: 0, PASS: 2}.get(check.state, 1))
     block.append(rule("preflight", width, f"{sum(c.state == PASS for c in planned.checks)}/{len(planned.checks)} pass"))
     for check in ordered:

@@ -107,7 +107,7 @@ def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
     runs = runs_list.section(data, each, rank=4)
     curve_rows = min(max(upper - validation.full - min(runs.full, MOST_RUNS) - 2, 4), 16) if count == 3 else 6
     scores: list[Section] = [validation, sections.curve(data, each, curve_rows, rank=2)]
-    steps = timeline.section(data, last if count == 2 else each, rank=4)
+    steps = timeline.section(data, each, rank=4)
     work = [
         sections.findings(data, each, rank=1, sentence_rows=6 if count == 3 else 3),
         sections.phases(data, each, rank=2),
@@ -121,11 +121,18 @@ def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
         machine.processes(data, last, rank=2),
         machine.loops(data, last, rank=3),
         machine.sources(data, last, rank=0),
-        *([steps, runs] if count == 2 else []),
     ]
     if count == 3:
         left = columns(pack([*scores, runs], each, upper), pack(work, each, upper), each, 2 * each + 2)
         body = columns(left, pack(hardware, last, upper), 2 * each + 2, width)
     else:
-        body = columns(pack([*scores, *work], each, upper), pack(hardware, last, upper), each, width)
+        scores += work
+        for section in (steps, runs):
+            (scores if _rows(scores) < _rows(hardware) else hardware).append(section)
+        body = columns(pack(scores, each, upper), pack(hardware, last, upper), each, width)
     return [*body, *pack([log], width, height - len(body))]
+
+
+def _rows(blocks: list[Section]) -> int:
+    """Rows that a column could use."""
+    return sum(block.full for block in blocks if block.lines)

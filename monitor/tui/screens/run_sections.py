@@ -142,7 +142,7 @@ def phases(data: ScreenData, width: int, rank: int) -> Section:
     if not rows:
         rows = [line(span("   none seen yet", "dim"))]
     note = "last, steps before, usual, limit" if width >= WITH_LIMIT else "last, steps before, usual"
-    return Section("phases", tuple(rows), least=min(2, len(rows)), rank=rank, note=note)
+    return Section("phases", tuple(rows), least=1, rank=rank, note=note)
 
 
 def _mean(items: list[PhaseSpan]) -> float:
@@ -152,7 +152,7 @@ def _mean(items: list[PhaseSpan]) -> float:
 def _phase_row(live: Live, name: str, items: list[PhaseSpan], now: float, width: int) -> Line:
     here = name == live.run.phase and live.run.ended_at is None
     if here and live.run.phase_since is not None:
-        last = f"{wording.age(now - live.run.phase_since)} so far"
+        last = wording.so_far(now - live.run.phase_since)
     else:
         last = wording.exact(items[-1].seconds) if items else "?"
     drawn = charts.columns([item.seconds or 0.0 for item in items[-HISTORY:]])

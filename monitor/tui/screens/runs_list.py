@@ -59,7 +59,7 @@ def _elsewhere(run: HostRun, host: OtherHost, now: float, width: int) -> Line:
         span(f", read {wording.ago(old)}" if old > STALE_SECONDS else "", "dim"),
         span(f"  {ending(host.name, HOST_CELLS)}", "text"),
     ]
-    name = ending(run.name, max(width - width_of(tuple(tail)) - 4, 12))
+    name = ending(run.name, max(width - width_of(tuple(tail)) - 5, 12))
     return line(span(f"   {name} ", "text"), *tail)
 
 
@@ -89,6 +89,6 @@ def _row(place: int, run: RunRow, data: ScreenData, width: int) -> Line:
         tail += [span(f"  step {steps}  ", "dim"), *(standing_spans(run.standing) if run.standing else [])]
     here = run.name == data.run
     # The end of a name is its start time: that tells runs of one experiment apart.
-    name = ending(run.name, max(width - width_of(tuple(tail)) - 4, 12))
+    name = ending(run.name, max(width - width_of(tuple(tail)) - 5, 12))
     look = "strong" if here else "text"
     return line(span(f" {'›' if here else ' '} {name} ", look, f"app.look_at({place})"), *tail)
