@@ -89,12 +89,13 @@ def real_run(
     *overrides: str,
     watched: bool = True,
     variables: Mapping[str, str] | None = None,
+    steps: int = STEPS,
 ) -> Iterator[RealRun]:
     """A run in `folder` with a watch on it; ended at the latest with the context. `variables`: for the run alone."""
     out = folder / "run"
     common = {**os.environ, "PYTHONPATH": str(ROOT), "LASTSTEP_DIR": str(folder / "hooks")}
     common.pop("LASTSTEP", None)
-    words = [sys.executable, str(RUN), trainer, "--out", str(out), "--steps", str(STEPS), "--", *overrides]
+    words = [sys.executable, str(RUN), trainer, "--out", str(out), "--steps", str(steps), "--", *overrides]
     asked = {**common, **({"LASTSTEP": "1"} if hooks else {}), **(variables or {})}
     process = subprocess.Popen(words, env=asked, start_new_session=True)
     run = RealRun(trainer, out, process, {**common, "XDG_STATE_HOME": str(folder / "state")})

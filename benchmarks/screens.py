@@ -1,21 +1,29 @@
-"""The pictures in docs/screens: every screen on a real hung demo run, as SVG, in three sizes and four themes.
+"""The pictures in docs/screens: every screen on real demo runs, as SVG, in three sizes and four themes.
 
     python -m benchmarks.screens [--steps 29] [--out docs/screens]
 
-Starts the demo with a hang, waits for the proof, opens the dashboard on the ledger that recorded it, and exports, all
-without a terminal. Then launches the rerun by its keys and exports the score with its proofs.
+Without a terminal: a short run that ends well; then one with a hang, pictured while it trains and, once the hang is
+proved, on every screen of the dashboard on the ledger that recorded it; then the rerun, launched by its keys, with its
+proofs. All of it in a state folder of its own (`--state`), so that nobody's other runs are pictured. The demo runs on
+CPUs: where a C compiler is at hand, the watch is given eight GPUs by a library of ours (`picture_gpus.c`), which are
+named `stand-in GPU`; else the pictures say that there is none.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from monitor.commands.attaching import say
-from monitor.commands.demo_story import DemoRequest, LiveDemo, start_watched
+from monitor.commands.demo_story import DemoRequest, LiveDemo, run_headless, start_watched
 from monitor.ledger.store import Ledger
 from monitor.model.finding import VerdictWord
 from monitor.paths import ledger_path
@@ -27,9 +35,22 @@ from monitor.tui.theme import THEMES
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x50": (200, 50)}
 PICTURED = ("dark", "light", "colour-blind", "ansi")
-VIEWS = {"1": "run", "2": "hang", "3": "scores", "5": "log"}
+TRAINING_STEP = 12
+"""The first step at which the training is pictured: by then there is a past to be seen."""
+EVIDENCE = "hang-evidence"
+VIEWS = {"1": "run", "2": "hang", "n": EVIDENCE, "3": "scores", "5": "log", "question_mark": "help"}
+NAMES = ("training", *VIEWS.values(), "rerun-plan", "rerun")
+LINKS = 3
+"""Link of the chain whose evidence is pictured."""
 PATIENCE_SECONDS = 300.0
 POLL_SECONDS = 0.2
+ROLES = ("rollout", "train-worker")
+"""Four of the stand-in GPUs each."""
+
+
+def pictures() -> list[str]:
+    """The names of all files that are made."""
+    return sorted(f"{name}-{size}-{theme}.svg" for name in NAMES for size in SIZES for theme in PICTURED)
 
 
 async def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -41,11 +62,10 @@ async def wait_until(condition: Callable[[], bool], what: str) -> None:
     raise TimeoutError(what)
 
 
-def verdict_word(run: str) -> str | None:
-    """The word of the live verdict."""
+def live_row(run: str) -> dict[str, Any]:
+    """The live document; empty where there is none yet."""
     with Ledger.open(read_only=True) as ledger:
-        row = ledger.live(run)
-    return str(row["verdict"]["word"]) if row else None
+        return ledger.live(run) or {}
 
 
 def rerun_done(run: str) -> bool:
@@ -54,9 +74,31 @@ def rerun_done(run: str) -> bool:
         return any(row.status == "done" for row in ledger.reruns(run))
 
 
-async def draw(live: LiveDemo, out: Path) -> None:
+def stand_in_gpus(folder: Path) -> dict[str, str]:
+    """Environment for the watch in which NVML is ours; empty without a compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return {}
+    source, library = Path(__file__).with_name("picture_gpus.c"), folder / "libnvidia-ml.so.1"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    return {"LD_LIBRARY_PATH": str(folder), "PICTURE_GPUS": str(folder / "pids")}
+
+
+def place_on_gpus(run: str, folder: Path) -> bool:
+    """Put the first process of each role on its four GPUs; False while one of them is not known."""
+    processes = live_row(run).get("processes", ())
+    found = {row["role"]: row["pid"] for row in reversed(processes)}
+    if not set(ROLES) <= set(found):
+        return False
+    lines = [str(found[role]) for role in ROLES for _ in range(4)]
+    (folder / "pids").write_text("\n".join(lines), encoding="utf-8")
+    return True
+
+
+async def draw(live: LiveDemo, out: Path, folder: Path) -> None:
     """All screens in all sizes and themes; at the end the rerun is planned, typed and followed."""
-    feed = Feed(ledger_opener(ledger_path()), live.run_name)
+    run = live.run_name
+    feed = Feed(ledger_opener(ledger_path()), run)
     feed.start()
     app = Dashboard(feed, LedgerReruns(ledger_path()))
     async with app.run_test(size=SIZES["120x40"]) as pilot:
@@ -64,24 +106,31 @@ async def draw(live: LiveDemo, out: Path) -> None:
         async def save(name: str) -> None:
             for size, cells in SIZES.items():
                 await pilot.resize_terminal(*cells)
+                if name == EVIDENCE:
+                    await pilot.press("escape", *["n"] * LINKS)
                 for theme in PICTURED:
                     app.take_palette(THEMES[theme])
-                    await pilot.pause(0.5)
+                    await pilot.pause(0.3)
                     picture = app.export_screenshot(title="laststep")
                     (out / f"{name}-{size}-{theme}.svg").write_text(picture, encoding="utf-8")
 
+        await wait_until(lambda: place_on_gpus(run, folder), "a role of the run never came")
+        await wait_until(lambda: (live_row(run)["run"]["step"] or 0) >= TRAINING_STEP, "the run never trained")
+        await save("training")
+        hang = VerdictWord.HANG.value
+        await wait_until(lambda: bool(live_row(run)["verdict"]["word"] == hang), "no hang was proved")
         await pilot.pause(2.0)
         for key, name in VIEWS.items():
             await pilot.press(key)
             await pilot.pause(2.0)
             await save(name)
-        await pilot.press("r")
+        await pilot.press("escape", "r")
         await wait_until(lambda: app.state.flow.can_confirm, "the rerun was never planned, or it was refused")
         await save("rerun-plan")
-        for letter in live.run_name:
+        for letter in run:
             await pilot.press("minus" if letter == "-" else letter)
         await pilot.press("enter")
-        await wait_until(lambda: rerun_done(live.run_name), "the rerun never ended")
+        await wait_until(lambda: rerun_done(run), "the rerun never ended")
         await pilot.pause(3.0)
         await save("rerun")
         app.exit(0)
@@ -89,18 +138,21 @@ async def draw(live: LiveDemo, out: Path) -> None:
 
 
 def main() -> None:
-    """One demo, all pictures."""
+    """Two runs, all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=29)
     parser.add_argument("--hang", default="control-queue")
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "docs" / "screens")
+    parser.add_argument("--state", type=Path, help="folder of the ledger and the runs (default: a new temporary one)")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with start_watched(DemoRequest(hang=arguments.hang, steps=arguments.steps), say) as live:
-        hang = VerdictWord.HANG.value
-        asyncio.run(wait_until(lambda: verdict_word(live.run_name) == hang, "no hang was proved"))
-        asyncio.run(draw(live, arguments.out))
-    print("\n".join(sorted(path.name for path in arguments.out.glob("*.svg"))), file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="laststep-pictures-") as temporary:
+        folder = Path(temporary)
+        os.environ["XDG_STATE_HOME"] = str(arguments.state or folder)
+        run_headless(DemoRequest(steps=3, seed=2), say)
+        with start_watched(DemoRequest(hang=arguments.hang, steps=arguments.steps), say, stand_in_gpus(folder)) as live:
+            asyncio.run(draw(live, arguments.out, folder))
+    print("\n".join(pictures()), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m benchmarks.terminal_cost [--seconds 20] [--sizes 24x80,40x120] [--peers FOLDER] [--no-peers]
 
-A writer process plays a run into a ledger of its own (`terminal_play.py`): it moves each second with eight GPUs, then is
+A writer process plays a run into a ledger of its own (`terminal_play.py`): it moves each second, on eight GPUs, then is
 paused, then nobody writes any more, then it has ended. Keys are measured on a ledger with 1,000 rows. CPU is what the
 kernel counted for every thread of the program and its children, beside a bare Textual app over the same seconds: other
 work on the machine slows both. One JSON line a size and program, then a table with the targets; 1 where one is missed.

@@ -54,7 +54,7 @@ def moment(tick: int, now: float) -> dict[str, Any]:
 
 
 def paused(since: float, now: float) -> dict[str, Any]:
-    """The live document of a run that was stopped (SIGSTOP, a debugger) at `since`: only the watch's own clock moves."""
+    """The live document of a run that was stopped (SIGSTOP, a debugger) at `since`: only the watch's clock moves."""
     document = moment(7, since)
     sources = [{**source, "at": now} for source in document["sources"]]
     processes = [{**row, "state": "T", "cpu_percent": 0.0} for row in document["processes"]]

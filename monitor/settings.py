@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import math
 import os
+import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,6 +83,9 @@ def build(kind: type[T], mapping: dict[str, Any], where: str) -> T:
         raise BadConfig(f"{where}: {error}") from error
 
 
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]*")
+
+
 @dataclass(frozen=True)
 class Settings:
     """Every setting of the monitor, in seconds unless its name says otherwise; reasons: configs/monitor.yaml."""
@@ -99,6 +103,9 @@ class Settings:
     log_tail_lines: int
     theme: str
     vllm_metrics_urls: str
+    hosts: str
+    hosts_seconds: float
+    hosts_deadline_seconds: float
     hash_limit_bytes: int
 
 
@@ -143,7 +150,18 @@ def load_with_origins(user_path: Path | None = None) -> tuple[Settings, dict[str
             f"{origins['theme'].where}: there is no theme `{settings.theme}`", "themes: " + ", ".join(THEME_NAMES)
         )
     addresses(settings.vllm_metrics_urls, f"{origins['vllm_metrics_urls'].where}: vllm_metrics_urls")
+    host_names(settings.hosts, f"{origins['hosts'].where}: hosts")
     return settings, origins
+
+
+def host_names(text: str, where: str) -> tuple[str, ...]:
+    """Names of machines separated by spaces, each once; none that ssh takes for an option. Raises `BadConfig`."""
+    for name in text.split():
+        if not _HOST.fullmatch(name):
+            raise BadConfig(
+                f"{where}: `{name}` is no name of a machine", "write it as `ssh` takes it: gpu-b, ada@gpu-b"
+            )
+    return tuple(dict.fromkeys(text.split()))
 
 
 def addresses(text: str, where: str) -> tuple[str, ...]:

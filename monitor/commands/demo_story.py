@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,15 +97,21 @@ def run_unwatched(request: DemoRequest, say: Say) -> int:
 
 
 @contextlib.contextmanager
-def start_watched(request: DemoRequest, say: Say) -> Iterator[LiveDemo]:
-    """The run and a detached watch on it; on leaving, both are ended unless `keep` was asked for."""
+def start_watched(
+    request: DemoRequest, say: Say, watch_environment: Mapping[str, str] | None = None
+) -> Iterator[LiveDemo]:
+    """The run and a detached watch on it; on leaving, both are ended unless `keep` was asked for.
+
+    `watch_environment` is added to the watch's environment, not to the run's.
+    """
     demo = start_run(request)
     _say_where(demo, say)
     watch_pid = 0
     keep = False
     try:
         watch_pid = start_watch(
-            ["--ray", demo.head.address, "--wait", str(ATTACH_SECONDS), "--quiet"], demo.head.environment()
+            ["--ray", demo.head.address, "--wait", str(ATTACH_SECONDS), "--quiet"],
+            {**demo.head.environment(), **(watch_environment or {})},
         )
         name = _wait_for_name(demo, watch_pid)
         say(f"watching {name} (watch pid {watch_pid})")

@@ -21,11 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words of `status`."""
     add_attach_arguments(parser)
     add_json_argument(parser)
+    parser.add_argument(
+        "--watched",
+        action="store_true",
+        help="only what a watch wrote: without one nothing is read (exit code 3)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit 11 for a proved hang, 10 for a stall, 3 where nothing is live."""
     rows = fresh_rows()
+    if not rows and arguments.watched:
+        if arguments.json:
+            show([], as_json=True)
+        return int(ExitCode.NOTHING_TO_ATTACH)
     if not rows:
         from monitor import settings
 

@@ -29,6 +29,12 @@ class Case:
         self.graph: WaitGraph = build_from(self.scene)
         self.position = later.position
 
+    @property
+    def overdue(self) -> bool:
+        """The run was silent for longer than the learned limit of its phase."""
+        limit, moved_at = self.position.phase_limit_seconds, self.position.last_moved_at
+        return limit is not None and moved_at is not None and self.scene.later.taken_at - moved_at > limit
+
     @cached_property
     def starts(self) -> tuple[tuple[str, ...], ...]:
         """Where chains begin, the driver before the trainer: their threads that wait in Ray, or else, where they run

@@ -78,6 +78,8 @@ class EdgeKind(str, enum.Enum):
     """The process waits, perhaps, for a call that it made."""
     INSIDE = "inside"
     """Part of what moves inside a process."""
+    POLLS = "polls"
+    """The trainer asks again and again for samples, which that process makes."""
     RUN = "run"
     """A new call could come from anyone in the run."""
 

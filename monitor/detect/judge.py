@@ -1,9 +1,9 @@
 """The verdict on snapshots of one stretch without progress: one cause, one class, or what is missing for a proof.
 
 Pure. The two newest snapshots far enough apart are judged; a finding rests on what held in both. No proof: `healthy`
-where the chain of waits ends at something that was seen to work, `stall` where it ends at an answer from outside the
-run that is overdue by its phase's limit, else `unknown` with where the chain ends, and what would show more. All other
-phase limits, and the time since the last progress, are the engine's to weigh.
+where the chain of waits ends at something that was seen to work, `stall` where a suspicion stands and the run is silent
+for longer than its phase's limit, else `unknown` with where the chain ends, and what would show more. All other phase
+limits, and the time since the last progress, are the engine's to weigh.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def judge(snapshots: Sequence[Snapshot]) -> Verdict:
     if healthy:
         return Verdict(VerdictWord.HEALTHY, reasons=healthy, suspicions=suspicions)
     reasons = (*(finding.sentence for finding in suspicions), *unknown_reasons(case))
-    word, beyond_limit = VerdictWord.UNKNOWN, unanswered.find(case)
-    if beyond_limit:
-        word = VerdictWord.STALL
-    return Verdict(word, beyond_limit, reasons, suspicions)
+    if not case.overdue:
+        return Verdict(VerdictWord.UNKNOWN, reasons=reasons, suspicions=suspicions)
+    beyond_limit = unanswered.find(case) or suspicions
+    return Verdict(VerdictWord.STALL if beyond_limit else VerdictWord.UNKNOWN, beyond_limit, reasons, suspicions)
 
 
 def _earlier(snapshots: Sequence[Snapshot]) -> Snapshot | None:

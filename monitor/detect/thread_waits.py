@@ -42,6 +42,8 @@ class ThreadWait:
     """In words, as a reason."""
 
 
+SAMPLE_POLL = "_wait_for_next_poll"
+"""verl 0.9, `trainer/ppo/v1/replay_buffer.py`."""
 SERVICE_NAMES = frozenset({"PythonGCThread", "ray_import_thread", "ray_listen_error_messages", "ray_print_logs"})
 OUR_NAMES = "laststep-"
 _SERVICE_FILES = ("/tqdm/_monitor.py",)
@@ -61,6 +63,11 @@ def thread_wait(thread: ThreadState) -> ThreadWait:
         return _ray_wait(thread, users)
     doing, text = _by_kernel(thread) or _by_frames(thread)
     return ThreadWait(doing, users, text=text)
+
+
+def polls_for_samples(thread: ThreadState) -> bool:
+    """verl's V1 trainer asks its replay buffer for the samples of a step until there are enough."""
+    return any(frame.function.rpartition(".")[2] == SAMPLE_POLL for frame in thread.frames)
 
 
 def loop_timer(thread: ThreadState) -> bool | None:

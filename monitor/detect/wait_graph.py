@@ -11,7 +11,7 @@ from monitor.detect import motions
 from monitor.detect.frames import innermost_users, place
 from monitor.detect.graph import Edge, EdgeKind, Motion, Node, NodeKind, WaitGraph
 from monitor.detect.scene import QUEUED, RUNNING, SENT, TASK_DIGITS, Scene, actor_of
-from monitor.detect.thread_waits import Doing, ThreadWait, thread_wait
+from monitor.detect.thread_waits import Doing, ThreadWait, polls_for_samples, thread_wait
 from monitor.model.snapshot import AsyncioTask, ProcessState, RayCall, Snapshot, ThreadState
 
 RUN_KEY = "run"
@@ -45,6 +45,10 @@ def call_key(task_id: str) -> str:
 def process_key(pid: int) -> str:
     """Key of the node for whatever wakes what waits inside a process."""
     return f"process:{pid}"
+
+
+SAMPLE_MAKERS = "agent-loop"
+"""The role whose processes fill a replay buffer."""
 
 
 def slots_taken(scene: Scene, process: ProcessState) -> bool:
@@ -126,6 +130,14 @@ class _Builder:
         elif wait.doing is Doing.LOCK:
             why = f"{wait.text} at {place(wait.users) or thread.frames[0].function}"
             self._edge(key, process_key(process.pid), EdgeKind.WOKEN, why, any_of=True)
+        elif polls_for_samples(thread):
+            self._polls(key, f"it polls for samples at {place(wait.users) or thread.frames[0].function}")
+
+    def _polls(self, key: str, why: str) -> None:
+        """Samples come from the agent loops, by way of a buffer that asks nobody."""
+        for process in self.scene.processes.values():
+            if process.role == SAMPLE_MAKERS:
+                self._edge(key, process_key(process.pid), EdgeKind.POLLS, why, any_of=True)
 
     def _waits_for_objects(self, process: ProcessState, thread: ThreadState, wait: ThreadWait, key: str) -> None:
         any_of = wait.doing is Doing.WAIT_ANY

@@ -38,7 +38,7 @@ from monitor.sources.processes import process_states
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_records import RayNode
 from monitor.sources.run_locator import RunLocation
-from monitor.sources.run_processes import HELPERS, RunProcess
+from monitor.sources.run_processes import HELPERS, RunProcess, idle_workers
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ def capture(
         told = {pid: answer.descriptors for pid, answer in answers.items() if answer.descriptors is not None}
         states = [
             _without_helpers(state, read.title)
-            for state in read.states(location.processes, cluster.system_pids, told)
+            for state in read.states(location.processes, {*cluster.system_pids, *idle_workers(cluster)}, told)
             if state.state not in GONE
         ]
         looks = pool.map(lambda state: _look_inside(state, answers.get(state.pid, NO_ANSWER), read, unknown), states)

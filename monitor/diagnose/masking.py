@@ -7,6 +7,7 @@ verdict. Names of things are kept, their values are not.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 MASK = "[masked]"
@@ -43,6 +44,10 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?%?$", re.IGNORECASE)
 _PLAIN = frozenset({"none", "null", "true", "false", "***", "is", "was", "not", "for", "of", "from", "and", "or", "in"})
 
 
+REMEMBERED, REMEMBERED_CHARACTERS = 4096, 400
+"""A thousand asyncio tasks stand at the same few lines: their names are masked once."""
+
+
 def is_secret_name(name: str) -> bool:
     """The name of a field, variable or flag whose value is not to be shown."""
     return bool(_SECRET_NAME.search(name))
@@ -52,6 +57,15 @@ def masked_text(text: str) -> str:
     """`text` without the secrets that can be told by their form or by the name before them."""
     if len(text) < 8:
         return text
+    return _masked_short(text) if len(text) <= REMEMBERED_CHARACTERS else _masked(text)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _masked_short(text: str) -> str:
+    return _masked(text)
+
+
+def _masked(text: str) -> str:
     for form in _FORMS:
         text = form.sub(MASK, text)
     text = _URL.sub(rf"\g<scheme>{MASK}@", text)

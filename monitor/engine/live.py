@@ -17,10 +17,13 @@ from monitor.engine.source_set import SourceSet
 from monitor.model.finding import Verdict
 from monitor.model.json_form import to_json, to_json_brief
 from monitor.model.run import RunState
-from monitor.model.snapshot import ProcessState, Snapshot
+from monitor.model.snapshot import EventLoopState, ProcessState, Snapshot
 from monitor.sources.ray_discovery import RayCluster
 
 SCHEMA = 1
+
+TAIL_BYTES = 32 << 10
+"""At least so much of the log's end is read for its last lines: a bar redrawn a hundred times is one of them."""
 
 STARTED_AT = time.time()
 """When this process began to watch, as near as an import can tell. Wall clock."""
@@ -95,6 +98,7 @@ def _loops(processes: Iterable[ProcessState]) -> list[dict[str, Any]]:
                     "thread": loop.thread,
                     "blocked_seconds": loop.blocked_seconds,
                     "pending_tasks": loop.pending_tasks,
+                    "lag_seconds": _lag(loop),
                 }
             )
         if process.loops:
@@ -112,6 +116,11 @@ def _loops(processes: Iterable[ProcessState]) -> list[dict[str, Any]]:
     return rows
 
 
+def _lag(loop: EventLoopState) -> float | None:
+    """How much later than it was due its next timer still waits; None where it has none, or that can't be read."""
+    return None if loop.next_timer_seconds is None else max(0.0, -loop.next_timer_seconds)
+
+
 def tail_of(path: str | None, lines: int, clean: Any) -> list[str]:
     """The last `lines` lines of a log, each cleaned for the screen; empty where it can't be read."""
     if not path:
@@ -119,9 +128,14 @@ def tail_of(path: str | None, lines: int, clean: Any) -> list[str]:
     try:
         with Path(path).open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 400 * lines))
+            file.seek(max(0, file.tell() - max(400 * lines, TAIL_BYTES)))
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return []
-    kept = text.splitlines()[-lines:]
-    return [clean(line) for line in kept]
+    kept = [line for line in text.split("\n") if line.strip()][-lines:]
+    return [clean(_drawn_last(line)) for line in kept]
+
+
+def _drawn_last(line: str) -> str:
+    """What a terminal would be left with of a line that was redrawn with carriage returns: its last text."""
+    return next((part for part in reversed(line.split("\r")) if part.strip()), "")

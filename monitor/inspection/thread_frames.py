@@ -63,6 +63,8 @@ def loop_of(
         age = None if idle else _age(raw[once], now)
         return True, idle, age
     in_uvloop = any("/uvloop/" in frame.file or frame.file.startswith("uvloop") for frame in frames)
+    # `asyncio.run` with uvloop's policy: the loop is C code below this frame, on whatever thread called it.
+    in_uvloop = in_uvloop or bool(frames and _is(frames[0], "run", "runners.py"))
     if not in_uvloop and not (name.startswith(LOOP_THREAD) and frames):
         return False, False, None
     innermost = frames[0]

@@ -41,6 +41,8 @@ class RunConfig:
     started_at: float | None = None
     validation_sha256: str | None = None
     """Hash of `validation_file`, taken by the watch while the run was live."""
+    host: str | None = None
+    """Name of the machine the driver runs on, where its process was found."""
     quantized: bool | None = None
     """Whether training quantizes, by its configuration. False: it says it does not. None: it says nothing of it."""
 

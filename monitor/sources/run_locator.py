@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ def locate(
         experiment=experiment,
         driver_pid=found.driver_pid,
         driver_mark=mark_of(found.driver_pid) if found.driver_pid else None,
+        host=socket.gethostname() if found.driver_pid else None,
         started_at=started_at,
         hooks_dir=hooks_dir,
         console_log=str(console) if console else None,

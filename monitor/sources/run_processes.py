@@ -153,6 +153,12 @@ def _system(cluster: RayCluster, table: dict[int, int]) -> dict[int, RunProcess]
     return found
 
 
+def idle_workers(cluster: RayCluster) -> frozenset[int]:
+    """Ray's workers on this node that wait for work: nothing comes from them until Ray gives them some."""
+    table = proc.parents()
+    return frozenset(pid for pid, parent in table.items() if parent == cluster.raylet_pid and proc.title(pid) == IDLE)
+
+
 def _add_children(
     found: dict[int, RunProcess], profile: TrainerProfile, table: dict[int, int], system: frozenset[int]
 ) -> None:

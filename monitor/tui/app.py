@@ -8,6 +8,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from monitor.sources.other_hosts import OtherHosts
 
 
 def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = False, theme: str | None = None) -> int:
@@ -21,7 +25,14 @@ def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = Fa
     from monitor.tui.ledger_reader import ledger_opener
     from monitor.tui.rerun_door import LedgerReruns
 
-    feed = Feed(ledger_opener(ledger_path), run)
+    opener = ledger_opener(ledger_path)
+    others = _other_hosts()
+    if others is not None:
+        from monitor.tui.with_hosts import with_hosts
+
+        others.start()
+        opener = with_hosts(opener, lambda: others.latest)
+    feed = Feed(opener, run)
     feed.start()
     from monitor.tui.dashboard import Dashboard
     from monitor.tui.theme import chosen
@@ -29,7 +40,26 @@ def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = Fa
     palette = chosen(theme or _settled_theme(), no_color=bool(os.environ.get("NO_COLOR")))
 
     reruns = LedgerReruns(Path(ledger_path) if ledger_path is not None else None)
-    return Dashboard(feed, reruns, read_only=read_only, palette=palette).show()
+    try:
+        return Dashboard(feed, reruns, read_only=read_only, palette=palette).show()
+    finally:
+        if others is not None:
+            others.stop()
+
+
+def _other_hosts() -> OtherHosts | None:
+    """What asks the machines that the settings name; None where they name none."""
+    from monitor.settings import load, user_config_path, variable_of
+
+    if not (user_config_path().exists() or os.environ.get(variable_of("hosts"))):
+        return None
+    settings = load()
+    if not settings.hosts:
+        return None
+    from monitor.sources.other_hosts import OtherHosts
+
+    names = tuple(dict.fromkeys(settings.hosts.split()))
+    return OtherHosts(names, settings.hosts_seconds, settings.hosts_deadline_seconds)
 
 
 def _settled_theme() -> str:

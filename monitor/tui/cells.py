@@ -24,7 +24,6 @@ __all__ = [
     "width_of",
     "fit",
     "padded",
-    "beginning",
     "ending",
     "wrap",
     "columns",
@@ -32,6 +31,10 @@ __all__ = [
     "plain",
     "cell_len",
 ]
+
+
+MOST_OF_A_CELL = 8
+"""Characters a cell that are looked at when a word is broken: combining ones take none."""
 
 
 class Span(NamedTuple):
@@ -92,11 +95,6 @@ def padded(text: str, width: int) -> str:
     return plain(fit((span(text),), width))
 
 
-def beginning(text: str, width: int) -> str:
-    """The beginning of the text that `width` cells hold, without a mark."""
-    return set_cell_size(safe(text), max(width, 0)).rstrip()
-
-
 def ending(text: str, width: int) -> str:
     """The text, or `…` and its end in at most `width` cells: of a path, the part that tells it from others."""
     text = safe(text)
@@ -150,7 +148,19 @@ def _words(text: str, longest: int) -> Iterable[str]:
         if cell_len(word) <= longest:
             yield word
         else:
-            yield from chop_cells(word, longest)
+            yield from _pieces(word, longest)
+
+
+def _pieces(word: str, longest: int) -> Iterable[str]:
+    """A word too long for a line, in pieces: after a `/` where one is in a piece's second half, else anywhere."""
+    while cell_len(word) > longest:
+        piece = chop_cells(word[: MOST_OF_A_CELL * longest], longest)[0]
+        slash = piece.rfind("/") + 1
+        cut = slash if slash > len(piece) // 2 else len(piece)
+        yield word[:cut]
+        word = word[cut:]
+    if word:
+        yield word
 
 
 def changed(old: Line, new: Line, width: int, gap: int = 16) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 COLUMNS = "▁▂▃▄▅▆▇█"
+POINT = "●"
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 
 
@@ -25,7 +26,10 @@ def columns(values: Sequence[float]) -> str:
 
 
 def curve(points: Sequence[tuple[float, float]], x_range: tuple[float, float], width: int, rows: int) -> list[str]:
-    """The points joined by straight lines, in braille, `rows` rows of `width` cells; y from 0 to the greatest value."""
+    """The points, each a `●`, joined by straight lines in braille: what was measured stands out from what was not.
+
+    `rows` rows of `width` cells; y from 0 to the greatest value.
+    """
     if not points or width < 2 or rows < 1:
         return []
     low, high = x_range
@@ -42,7 +46,10 @@ def curve(points: Sequence[tuple[float, float]], x_range: tuple[float, float], w
         length = int(max(abs(x1 - x0), abs(y1 - y0), 1))
         for part in range(length + 1):
             _set(grid, x0 + (x1 - x0) * part / length, y0 + (y1 - y0) * part / length)
-    return ["".join(chr(0x2800 + cell) for cell in row) for row in grid]
+    drawn = [[chr(0x2800 + cell) for cell in row] for row in grid]
+    for x, y in dots:
+        drawn[min(max(round(y) // 4, 0), rows - 1)][min(max(round(x) // 2, 0), width - 1)] = POINT
+    return ["".join(row) for row in drawn]
 
 
 def _set(grid: list[list[int]], x: float, y: float) -> None:

@@ -26,13 +26,13 @@ from monitor.tui import lifecycle, view_state
 from monitor.tui.actions import ACTIONS, actions
 from monitor.tui.bundle_report import read_report
 from monitor.tui.bundle_stacks import read_stacks
-from monitor.tui.canvas_app import CanvasApp
 from monitor.tui.feed import Feed
 from monitor.tui.rerun_door import PlannedRerun, RerunDoor
 from monitor.tui.rerun_flow import RerunFlow, Stage
 from monitor.tui.screens.log import make_filter
 from monitor.tui.screenshot import rows_of, saved
 from monitor.tui.theme import DARK, Theme, following
+from monitor.tui.view_keys import ViewKeys
 from monitor.tui.view_state import Report
 from monitor.tui.widgets.prompt import Prompt
 
@@ -44,7 +44,7 @@ def _bindings() -> list[BindingType]:
     ]
 
 
-class Dashboard(CanvasApp):
+class Dashboard(ViewKeys):
     """The application. `feed` reads the ledger; `reruns` plans and launches, None where that is not possible."""
 
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
@@ -97,6 +97,8 @@ class Dashboard(CanvasApp):
             self.become(replace(state, help_open=False, report=None, scrolled=0))
         elif state.detail:
             self.become(state.with_detail(state.detail))
+        elif state.view == "hang" and state.link is not None:
+            self.become(replace(state, link=None))
         elif state.view in ("log", "scores") and state.filter.text:
             self.become(state.with_filter(make_filter("")))
         elif state.view == "rerun" and state.flow.stage in (Stage.PLANNED, Stage.FAILED):
@@ -112,31 +114,6 @@ class Dashboard(CanvasApp):
         """Leave."""
         self.exit(return_code=int(ExitCode.OK))
 
-    def action_open_run(self) -> None:
-        """Look at the run of the selected row."""
-        run, _ = view_state.selected(self.state, self.data, self.room)
-        if run and self.state.view == "scores":
-            self.feed.show_run(run)
-            self.become(replace(self.state.showing("run"), flow=RerunFlow()))
-
-    def action_sort(self) -> None:
-        """The scores in the next order."""
-        if self.state.view == "scores":
-            self.become(self.state.ordered())
-            self.tell(f"The runs are ordered by {self.state.order}.")
-
-    def action_evidence(self) -> None:
-        """All that is known of the selected score."""
-        self._show_detail("evidence")
-
-    def action_compare(self) -> None:
-        """Which comparisons with the selected score hold."""
-        self._show_detail("compare")
-
-    def _show_detail(self, detail: str) -> None:
-        if self.state.view == "scores" and not self.state.overlay:
-            self.become(self.state.with_detail(detail))
-
     def action_theme(self) -> None:
         """The next theme."""
         self.take_palette(following(self.palette))
@@ -150,31 +127,6 @@ class Dashboard(CanvasApp):
     def _save(self, svg: str, text: list[str]) -> None:
         told = saved(self.data.run or "no-run", self.state.view, time.time(), svg, text)
         self.call_from_thread(self.tell, told)
-
-    def action_only(self) -> None:
-        """Only the lines that match, or all."""
-        if self.state.view != "log" or self.state.overlay:
-            return
-        self.become(replace(self.state, only_matches=not self.state.only_matches, log_top=None))
-        all_lines = "All lines are shown, matches are marked; n and N go through them."
-        self.tell("Only lines that match are shown." if self.state.only_matches else all_lines)
-
-    def action_next_match(self) -> None:
-        """To the next match."""
-        self._to_match(forward=True)
-
-    def action_previous_match(self) -> None:
-        """To the match before."""
-        self._to_match(forward=False)
-
-    def _to_match(self, *, forward: bool) -> None:
-        if self.state.view != "log" or self.state.overlay:
-            return
-        if self.state.log_filter.pattern is None:
-            self.tell("There is nothing to go to: / types what to search for.")
-            return
-        moved = view_state.to_match(replace(self.state, only_matches=False), self.data, forward=forward)
-        self.become(moved)
 
     def paint(self) -> None:
         """Draw, and read the stacks of a bundle that is looked at for the first time."""

@@ -166,6 +166,8 @@ def _judged(summary: RunSummary, state: RunState | None, scores: tuple[Score, ..
         summary.ended_how,
         tuple(standing),
         tuple(clean(reason) for reason in reasons),
+        clean(state.config.host) if state is not None and state.config.host else None,
+        summary.hung_since,
     )
 
 

@@ -6,9 +6,11 @@ Covers the shapes only; reading is `ledger_reader.py`, drawing is `screens/`. Te
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from monitor.ledger.rows import FindingRow, RerunRow
 from monitor.model.finding import Finding
+from monitor.model.other_host import OtherHost
 from monitor.model.score import Score, Standing
 from monitor.tui.live import Live
 from monitor.tui.log_search import LogPage
@@ -27,6 +29,10 @@ class RunRow:
     ended_how: str | None = None
     standing: tuple[Standing, ...] = ()
     reasons: tuple[str, ...] = ()
+    host: str | None = None
+    """Name of the driver's machine; None: not known."""
+    hung_since: float | None = None
+    """When a proved finding that still stands was found."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +62,23 @@ class ScreenData:
     """What the ledger said when it was opened: a damaged file set aside, a newer version."""
     log: LogPage | None = None
     """The page of the log that the Log screen asked for."""
+    others: tuple[OtherHost, ...] = ()
+    """Other machines that are asked for their live runs."""
 
     @property
     def row(self) -> RunRow | None:
         """The ledger's row of the run that is shown."""
         return next((row for row in self.runs if row.name == self.run), None)
 
-    @property
+    @cached_property
     def own_scores(self) -> tuple[Score, ...]:
         """Scores of the run that is shown, by step."""
         return tuple(sorted((score for score in self.scores if score.run == self.run), key=lambda score: score.step))
+
+    def found_at(self, finding: Finding) -> float | None:
+        """When this finding, that still stands, was found; None where the ledger does not hold it yet."""
+        standing = (row for row in self.findings if row.withdrawn_at is None)
+        return next((row.found_at for row in standing if row.finding.identity == finding.identity), None)
 
     @property
     def moved_at(self) -> float:

@@ -50,6 +50,8 @@ class ViewState:
     """The log shows only lines that match its filter; else all, with the matches marked."""
     order: str = ORDERS[0]
     """How the runs of the scores are ordered."""
+    link: int | None = None
+    """The link of the chain on the Hang screen whose evidence is open."""
     detail: str = ""
     """What is open of the selected score: `evidence`, `compare`, or nothing."""
     score_filter: Filter = field(default_factory=Filter)
@@ -73,7 +75,7 @@ class ViewState:
 
     def showing(self, view: str) -> ViewState:
         """Another view, from its top."""
-        return replace(self, view=view, help_open=False, report=None, detail="", scrolled=0, notice="")
+        return replace(self, view=view, help_open=False, report=None, detail="", link=None, scrolled=0, notice="")
 
     def ordered(self) -> ViewState:
         """The scores in the next order, from their top."""
@@ -98,7 +100,7 @@ def whole(state: ViewState, data: ScreenData, room: Room) -> list[Line]:
     if state.report is not None:
         return log.report(state.report.path, state.report.lines, room.width)
     if state.view == "hang":
-        return hang.lines(data, room, state.stacks)
+        return hang.lines(data, room, state.stacks, state.link)
     if state.view == "scores" and state.detail:
         _, chosen = selected(state, data, room)
         return score_detail.lines(data, room, state.detail, chosen)
@@ -145,6 +147,18 @@ def to_match(state: ViewState, data: ScreenData, *, forward: bool) -> ViewState:
         return state
     place = data.log.following if forward else data.log.previous
     return state if place is None else replace(state, log_top=place)
+
+
+def to_link(state: ViewState, data: ScreenData, room: Room, place: int | None) -> ViewState:
+    """The Hang screen with the evidence of the link at `place` open and in sight; of none past the chain's ends."""
+    known = place is not None and 0 <= place < len(hang.links(data))
+    state = replace(state, link=place if known else None)
+    lines = whole(state, data, room)
+    marked = (row for row, content in enumerate(lines) if any(part.style == "selected" for part in content))
+    row = next(marked, None)
+    if row is None or state.scrolled < row < state.scrolled + room.height // 2:
+        return state
+    return replace(state, scrolled=min(max(row - 2, 0), max(len(lines) - room.height, 0)))
 
 
 def selected(state: ViewState, data: ScreenData, room: Room) -> tuple[str | None, Score | None]:

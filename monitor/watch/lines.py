@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from monitor.engine.engine import Tick
 from monitor.model.fact import Fact, FactKind
+from monitor.model.finding import Finding, Verdict, VerdictWord
 from monitor.report.clean_text import clean
 
 REMEMBERED = 1000
@@ -48,6 +49,26 @@ def lines_of(tick: Tick, said: Said) -> Iterator[str]:
         yield f"{now} HANG {finding.hang_class}: {clean(finding.sentence)}"
     for finding in tick.withdrawn:
         yield f"{now} withdrawn {finding.hang_class}: the run moves again"
+
+
+def standing_lines(verdict: Verdict, before: Verdict) -> Iterator[str]:
+    """What is new in `verdict` and not proved: a suspicion with its sentence, a stall, and its end."""
+    now = clock_text(time.time())
+    known = {finding.identity for finding in _suspected(before)}
+    new = {finding.identity: finding for finding in _suspected(verdict) if finding.identity not in known}
+    for finding in new.values():
+        yield f"{now} suspected {finding.hang_class}: {clean(finding.sentence)}"
+    if verdict.word is VerdictWord.STALL and before.word is not VerdictWord.STALL and not new:
+        yield f"{now} stall: {clean('; '.join(verdict.reasons[:2]))}"
+    if before.word is VerdictWord.STALL and verdict.word is VerdictWord.HEALTHY:
+        yield f"{now} the run moves again"
+
+
+def _suspected(verdict: Verdict) -> tuple[Finding, ...]:
+    """Once the silence is longer than it should be; before that, what stands still for a moment is no news."""
+    if verdict.word is not VerdictWord.STALL:
+        return ()
+    return (*(finding for finding in verdict.findings if not finding.proved), *verdict.suspicions)
 
 
 def fact_text(fact: Fact) -> str:

@@ -20,7 +20,7 @@ from monitor.model.errors import ExitCode
 from monitor.report.verdict_json import exit_code, finding_document, verdict_document
 from monitor.settings import Settings
 from monitor.watch.attach import attach_patiently
-from monitor.watch.lines import Said, lines_of
+from monitor.watch.lines import Said, lines_of, standing_lines
 from monitor.watch.on_finding import FindingCommand
 
 LAST_WORDS_SECONDS = 3.0
@@ -101,13 +101,16 @@ class Watch:
 
     def _loop(self, engine: Engine) -> None:
         gone_at: float | None = None
-        said = Said()
+        said, verdict = Said(), engine.alarm.verdict
         while not self._stop.is_set():
             began = time.monotonic()
             tick = engine.tick()
             if not self._options.quiet:
                 for line in lines_of(tick, said):
                     self._say(line)
+                for line in standing_lines(engine.alarm.verdict, verdict):
+                    self._say(line)
+            verdict = engine.alarm.verdict
             self._tell(engine, tick.raised, "new")
             self._tell(engine, tick.withdrawn, "withdrawn")
             if tick.state.ended_at is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.detect.judge import judge
-from monitor.model.finding import VerdictWord
+from monitor.model.finding import Verdict, VerdictWord
 from monitor.model.reading import Unknown
 from monitor.model.snapshot import EventLoopState, RayCall, Snapshot, ThreadState
 from tests.detect import snapshots as made
@@ -282,3 +282,34 @@ def test_a_loop_that_keeps_its_descriptors_in_c_makes_a_lost_wakeup_unknown_and_
     verdict = judge([in_c(sample) for sample in samples])
     assert (verdict.word, verdict.findings) == (VerdictWord.UNKNOWN, ())
     assert "in C" in " ".join(verdict.reasons)
+
+
+def _with_a_timer(samples: list[Snapshot]) -> list[Snapshot]:
+    server = samples[0].processes[-1]
+    return made.changed(samples, made.ROLLOUT, loops=tuple(replace(loop, timers=1) for loop in server.loops))
+
+
+def test_a_full_queue_at_a_server_with_a_timer_is_suspected_by_its_queued_call() -> None:
+    verdict = judge(_with_a_timer(made.control_queue(hooks=True)))
+    (suspicion,) = verdict.suspicions
+    assert (verdict.word, verdict.findings) == (VerdictWord.UNKNOWN, ())
+    assert (suspicion.hang_class, suspicion.proved, suspicion.culprit.pid) == ("control-queue", False, made.ROLLOUT)
+    assert suspicion.sentence.startswith("RolloutServer.update_weights is queued")
+    assert "Not proved" in suspicion.sentence
+
+
+def test_a_suspicion_of_a_silence_beyond_its_limit_is_a_stall() -> None:
+    def seen(limit: float) -> Verdict:
+        samples = _with_a_timer(made.control_queue(hooks=True))
+        moved_at = samples[0].taken_at - 60.0
+        told = {"phase_limit_seconds": limit, "last_moved_at": moved_at}
+        return judge([replace(sample, position=replace(sample.position, **told)) for sample in samples])
+
+    assert (seen(30.0).word, [finding.proved for finding in seen(30.0).findings]) == (VerdictWord.STALL, [False])
+    assert (seen(3600.0).word, seen(3600.0).findings) == (VerdictWord.UNKNOWN, ())
+
+
+def test_a_full_queue_whose_calls_wait_for_something_outside_is_not_even_suspected() -> None:
+    samples = _with_a_timer(made.control_queue(hooks=True))
+    tasks = tuple(replace(task, waits_on="socket") for task in samples[0].processes[-1].tasks or ())
+    assert judge(made.changed(samples, made.ROLLOUT, tasks=tasks)).suspicions == ()

@@ -150,6 +150,8 @@ def test_uvloop_shows_no_run_once_so_its_age_stays_unknown() -> None:
         "MainThread", [("Runner.run", "/usr/lib/python3.11/asyncio/runners.py"), ("run", "/x/uvloop/__init__.py")]
     )
     assert (main.runs_loop, main.loop_idle) == (True, True)
+    by_policy = _dump("MainThread", [("Runner.run", "/x/asyncio/runners.py"), ("fit", "/home/me/trainer.py")])
+    assert (by_policy.runs_loop, by_policy.loop_idle) == (True, True), "asyncio.run, and uvloop only in its policy"
     assert not _dump("worker", [bootstrap]).runs_loop
     assert not _dump("AsyncIO Thread: default", []).runs_loop, "no frames: nothing is known"
 

@@ -1,8 +1,9 @@
 """Plays one real run with its faults, one after the other, each let go again; what every observer said, as JSON.
 
-    python -m tests.real_verl.play legacy|v1 FOLDER [--quiet]
+    python -m tests.real_verl.play legacy|v1 FOLDER [--quiet | --only receiver|replay]
 
 All faults come in the last step, in the order in which the run reaches them. `--quiet`: no fault, no hooks, no watch.
+`--only`: one fault that no run survives; the run is ended once everybody has looked.
 The observers: a watch from the run's start, another to which the hooks' files are hidden (`blind.py`), and `laststep
 dump`, a process of its own that knows nothing of before.
 """
@@ -29,6 +30,7 @@ import psutil
 from benchmarks import real_verl
 from benchmarks.real_verl import RealRun
 from tests.real_verl import gates
+from tests.real_verl.gates import SLOW_SECONDS
 from tests.real_verl.tool_server import ToolServer
 
 HERE = Path(__file__).resolve().parent
@@ -39,10 +41,20 @@ UNPROVED_SECONDS = 110.0
 """How long the watch may take to suspect a wait that it can't prove to be without end: its phase's limit, and more."""
 FAULTS = {
     "tool": "an agent loop waits for a tool that never answers",
+    "control": "vLLM's server is asked to open its gate behind as many calls as it has slots, which wait for that",
     "reward": "a reward function does not return",
     "save": "the trainer's worker is stopped in the checkpoint save",
-    "validation": "vLLM's worker is stopped in the final validation",
+    "validation": "vLLM's worker is stopped in the final validation, which was slow before that and well",
 }
+FATAL = {
+    "receiver": "vLLM's worker dies while it is sent weights",
+    "replay": "the agent loop's worker dies with the samples that V1's replay buffer waits for",
+}
+SLOW_FROM = SAMPLES_A_STEP * LAST_STEP + 1
+"""The first sample of the final validation, after those of step 0 and of the steps before the last."""
+LOOKS_AT_SLOW = 3
+FATAL_SECONDS = 3.0
+"""From the stop of a process to its death: enough for its counterpart to wait for it."""
 OVERRIDES = (
     f"actor_rollout_ref.rollout.agent.agent_loop_config_path={HERE / 'agent_loop.yaml'}",
     "actor_rollout_ref.rollout.agent.default_agent_loop=gated_agent",
@@ -77,23 +89,27 @@ class Gates:
         return (self.folder / f"{name}.reached").exists()
 
 
-def play(trainer: str, folder: Path, quiet: bool) -> dict[str, Any]:
+def play(trainer: str, folder: Path, quiet: bool, only: str | None = None) -> dict[str, Any]:
     """The whole run."""
     shut = folder / "gates"
     shut.mkdir(parents=True)
     doors, tool = Gates(shut), ToolServer(shut / "tool.sock")
-    if not quiet:
-        doors.shut("tool")
-        doors.shut("reward")
+    if not (quiet or only):
+        for name in ("tool", "control", "reward"):
+            doors.shut(name)
+        (shut / "slow").write_text(str(SLOW_FROM))
+        (shut / "save").write_text(f"global_step_{LAST_STEP}")
     seen: dict[str, Any] = {}
-    variables = {gates.FOLDER_VARIABLE: str(shut)}
+    variables = {gates.FOLDER_VARIABLE: str(shut), "VERL_USE_EXTERNAL_MODULES": "tests.real_verl.stopped_save"}
     try:
         with contextlib.ExitStack() as stack:
             words = (trainer, folder, not quiet, *OVERRIDES)
             run = stack.enter_context(real_verl.real_run(*words, watched=not quiet, variables=variables))
             if not quiet:
                 stack.enter_context(_blind_watch(run, folder))
-                seen = _faults(run, doors, tool)
+                seen = FATAL_FAULTS[only](run) if only else _faults(run, doors, tool)
+            if only:
+                run.process.terminate()
             code = run.process.wait(real_verl.START_SECONDS)
     finally:
         tool.close()
@@ -125,48 +141,87 @@ def _blind_watch(run: RealRun, folder: Path) -> Iterator[None]:
 def _faults(run: RealRun, doors: Gates, tool: ToolServer) -> dict[str, Any]:
     seen = {}
     run.until("the tool's call", lambda: doors.reached("tool"))
-    seen["tool"] = _looked_at(run, None)
+    seen["tool"] = _looked_at(run, "tool-stuck")
     doors.open("tool")
     tool.answer()
+    run.until("the queued call", lambda: doors.reached("control"))
+    seen["control"] = _looked_at(run, "control-queue")
+    doors.open("control")
     run.until("the reward function's call", lambda: doors.reached("reward"))
-    seen["reward"] = _looked_at(run, None)
-    saves = f"{SAVES[run.trainer]} {run.out}/checkpoints/global_step_{LAST_STEP}"
-    worker = _pid_of(run, "WorkerDict")
+    seen["reward"] = _looked_at(run, "reward-stuck")
     doors.open("reward")
-    run.until("the last save", lambda: saves in run.console)
+    run.until("the last save", lambda: doors.reached("save"))
+    worker = _pid_of(run, "WorkerDict")
     with _stopped(worker):
         seen["save"] = {"stopped": worker, **_looked_at(run, worker)}
     real_verl.final_validation(run)
     worker = real_verl.engine_worker(run)
-    seen["healthy"] = run.laststep("status", "--json")
+    seen["healthy"] = [_status_after(run, SLOW_SECONDS) for _ in range(LOOKS_AT_SLOW)]
     with _stopped(worker):
         seen["validation"] = {"stopped": worker, **_looked_at(run, worker)}
     return seen
 
 
-def _looked_at(run: RealRun, pid: int | None) -> dict[str, Any]:
-    """What each watch says once it has a finding (of `pid`, where that is known), and a dump then."""
-    patience = UNPROVED_SECONDS if pid is None else real_verl.PROOF_SECONDS
+def _receiver_dies(run: RealRun) -> dict[str, Any]:
+    """Stopped before the sync, so that the sender has begun when it dies."""
+    run.until("the first step's generation", lambda: "'validate': True, 'global_steps': 0" in run.console)
+    run.until("the first step", lambda: f"step:{LAST_STEP - 1} " in run.console)
+    worker, sender = real_verl.engine_worker(run), _pid_of(run, "WorkerDict")
+    saves = f"{SAVES[run.trainer]} {run.out}/checkpoints/global_step_{LAST_STEP}"
+    run.until("the last save", lambda: saves in run.console)
+    os.kill(worker, signal.SIGSTOP)
+    time.sleep(FATAL_SECONDS)
+    os.kill(worker, signal.SIGKILL)
+    return {"receiver": {"dead": worker, "sender": sender, **_looked_at(run, None)}}
+
+
+def _samples_are_lost(run: RealRun) -> dict[str, Any]:
+    """The worker dies while its samples of the last step are under way."""
+    run.until("the first step", lambda: f"step:{LAST_STEP - 1} " in run.console)
+    worker = _pid_of(run, "AgentLoopWorkerTQ")
+    os.kill(worker, signal.SIGSTOP)
+    time.sleep(FATAL_SECONDS)
+    os.kill(worker, signal.SIGKILL)
+    return {"replay": {"dead": worker, **_looked_at(run, None)}}
+
+
+FATAL_FAULTS = {"receiver": _receiver_dies, "replay": _samples_are_lost}
+
+
+def _status_after(run: RealRun, seconds: float) -> dict[str, Any]:
+    time.sleep(seconds)
+    return run.laststep("status", "--json")
+
+
+def _looked_at(run: RealRun, wanted: int | str | None) -> dict[str, Any]:
+    """What the watch says once it has a finding (wanted: of that pid or class, else any), what the others say then.
+
+    Without the hooks a phase's begin is often not seen, so that no limit is learned: there only a proof is waited for.
+    """
+    of_pid = isinstance(wanted, int)
+    patience = real_verl.PROOF_SECONDS if of_pid else UNPROVED_SECONDS
     began = time.time()
-    watched, seconds = _told(run, pid, patience), time.time() - began
+    watched, seconds = _told(run, wanted, patience), time.time() - began
     blind = dataclasses.replace(run, module="tests.real_verl.blind")
     blind.environment = {**run.environment, "XDG_STATE_HOME": str(run.out.parent / "blind")}
     return {
         "seconds": round(seconds, 1),
         "watch": watched,
-        "blind": _told(blind, pid, patience),
+        "blind": _told(blind, wanted, patience if of_pid else 0.5),
         "late": run.laststep("dump", "--json"),
         "late_blind": blind.laststep("dump", "--json"),
     }
 
 
-def _told(observer: RealRun, pid: int | None, patience: float) -> dict[str, Any]:
+def _told(observer: RealRun, wanted: int | str | None, patience: float) -> dict[str, Any]:
     """The verdict that has such a finding, else the last one."""
     found: list[dict[str, Any]] = [{}]
 
     def right() -> bool:
         found[:] = observer.laststep("status", "--json").get("runs") or [{}]
-        return any(pid in (None, finding["culprit"]["pid"]) for finding in found[0].get("findings", ()))
+        return any(
+            wanted in (None, finding["culprit"]["pid"], finding["class"]) for finding in found[0].get("findings", ())
+        )
 
     with contextlib.suppress(RuntimeError):
         observer.until("a finding", right, patience)
@@ -196,10 +251,11 @@ def main() -> int:
     parser.add_argument("trainer", choices=("legacy", "v1"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--only", choices=tuple(FATAL))
     given = parser.parse_args()
     # A play that is ended ends its run: SIGTERM unwinds it.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    seen = play(given.trainer, given.folder.resolve(), given.quiet)
+    seen = play(given.trainer, given.folder.resolve(), given.quiet, given.only)
     (given.folder / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
     return 0
 

@@ -53,18 +53,28 @@ def test_an_answer_that_never_comes_is_suspected_with_its_line_by_a_watch_that_l
     assert finding["file"].endswith(line)
 
 
-@pytest.mark.parametrize("observer", EVERYBODY)
-@pytest.mark.parametrize("fault", ["tool", "reward"])
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_an_answer_that_may_still_come_is_never_called_a_hang(
-    played: Play, trainer: str, fault: str, observer: str
+def test_a_control_call_behind_as_many_calls_as_there_are_slots_is_suspected_by_name(
+    played: Play, trainer: str
 ) -> None:
+    (finding,) = played(trainer).seen["faults"]["control"]["watch"]["findings"]
+    assert (finding["class"], finding["proved"]) == ("control-queue", False)
+    assert finding["sentence"].startswith("vLLMHttpServer.resume_generation is queued")
+    assert finding["file"].endswith("vllm_async_server.py")
+
+
+@pytest.mark.parametrize("observer", EVERYBODY)
+@pytest.mark.parametrize("fault", ["tool", "control", "reward"])
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_what_may_still_move_is_never_called_a_hang(played: Play, trainer: str, fault: str, observer: str) -> None:
     assert _proved(played(trainer).seen["faults"][fault][observer]) == set()
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_the_healthy_final_validation_raises_no_alarm(played: Play, trainer: str) -> None:
-    assert [run["findings"] for run in played(trainer).seen["faults"]["healthy"]["runs"]] == [[]]
+def test_a_final_validation_many_times_as_long_as_ever_raises_no_alarm(played: Play, trainer: str) -> None:
+    looks = [look["runs"][0] for look in played(trainer).seen["faults"]["healthy"]]
+    assert {look["run"]["phase"] for look in looks} == {"testing"}
+    assert [look["findings"] for look in looks] == [[]] * len(looks)
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)

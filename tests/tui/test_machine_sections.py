@@ -12,7 +12,7 @@ from monitor.model.run import GpuReading
 from monitor.tui.cells import cell_len, plain
 from monitor.tui.live import parse
 from monitor.tui.screen_data import ScreenData
-from monitor.tui.screens.machine_sections import gpus
+from monitor.tui.screens.machine_sections import gpus, loops, name_in
 from tests.tui import examples
 from tests.tui.session import opened
 
@@ -96,13 +96,13 @@ async def test_mig_devices_have_their_number_their_profile_and_no_invented_load(
 async def test_a_loop_says_its_lag_with_the_unit_and_its_tasks() -> None:
     async with opened(busy(), (120, 40)) as session:
         assert "answers, lag 3 ms" in session.text
-        assert "12 tasks wait" in session.text
+        assert "12 tasks" in session.text
 
 
 async def test_the_last_steps_are_drawn_to_scale_with_their_phases_named() -> None:
     async with opened(busy(), (200, 50)) as session:
         rows = [row for row in session.text.splitlines() if "▏gen" in row]
-    assert len(rows) == 10
+    assert len(rows) == 20
     assert any("▏testing" in row for row in rows)
 
 
@@ -113,3 +113,23 @@ async def test_requests_of_the_engines_are_shown_where_they_are_read() -> None:
         assert "127.0.0.1:8000 engine 0  12 running, 3 waiting" in session.text
     async with opened(examples.healthy(live=parse(examples.document())), (120, 60)) as session:
         assert "waiting" not in session.text
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (41, "RolloutServer rollout_server_0 (pid 4711)"),
+        (30, "rollout_server_0 (pid 4711)"),
+        (24, "rollout_server_0 4711"),
+        (14, "…server_0 4711"),
+    ],
+)
+def test_what_is_cut_of_a_process_is_never_its_pid(width: int, shown: str) -> None:
+    name = name_in("RolloutServer rollout_server_0 (pid 4711)", width)
+    assert "4711" in name and cell_len(name) <= width
+    assert name == shown
+
+
+def test_while_all_moves_it_is_said_why_no_loop_is_shown() -> None:
+    (row,) = loops(examples.healthy(), 80, 0).lines
+    assert "not looked at while all moves" in plain(row)

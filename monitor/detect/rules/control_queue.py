@@ -4,11 +4,15 @@ Decisive: the same calls RUNNING and the same one queued in both samples, the ac
 socket or child, nothing on its way that could end a running call, and a chain from the trainer to the queued call.
 With the hooks: the line where the running calls wait, and the number of slots. Without them: the line that waits for
 the queued call; the slots are then inferred from Ray's own state of that call, and the finding says so.
+
+A suspicion where all of that holds but that the actor's loop has timers or sockets of its own, as a vLLM server's has,
+and every running call waits for something that only its own process can end (an event, a lock, a queue).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from monitor.detect.case import Case
 from monitor.detect.frames import innermost_users, place
@@ -37,23 +41,35 @@ def find(case: Case) -> tuple[Finding, ...]:
 
 
 def _judge(case: Case, process: ProcessState) -> Finding | None:
-    scene = case.scene
+    scene, label = case.scene, case.scene.label(process.pid)
     calls = [call for call in scene.calls_of_actor.get(process.actor_id or "", ()) if scene.call_held(call)]
     running = [call for call in calls if call.state in RUNNING]
     queued = {call_key(call.task_id): call for call in calls if call.state == QUEUED}
-    if not all(case.graph.stuck(call_key(call.task_id)) for call in running):
-        return None
-    edges = case.chain_edges(lambda node: node.key in queued)
+    # A queued call of another kind than those that hold the slots is the likelier one to let them go.
+    others = {key for key, call in queued.items() if call.name not in {held.name for held in running}}
+    edges = case.chain_edges(lambda node: node.key in others) or case.chain_edges(lambda node: node.key in queued)
     if edges is None:
         return None
     tasks = _tasks_of(process, running)
+    if not all(case.graph.stuck(call_key(call.task_id)) for call in running):
+        inside = len(tasks) >= len(running) and all(_inside(case, process, task) for task in tasks)
+        return _suspicion(label, _finding(case, process, running, queued, edges, tasks)) if inside else None
     if process.tasks is not None and (len(tasks) < len(running) or any(_elsewhere(task) for task in tasks)):
         return None
     if process.tasks is None and scene.calls_made.get(process.pid):
         # Its calls may wait for those it made itself; which, only its asyncio tasks would tell.
         return None
-    wanted = queued[edges[-1].waits_for] if edges else next(iter(queued.values()))
-    return _finding(case, process, running, wanted, edges, tasks)
+    return _finding(case, process, running, queued, edges, tasks)
+
+
+def _inside(case: Case, process: ProcessState, task: AsyncioTask) -> bool:
+    """It stands at the same line in both samples, in a wait that only its own process ends."""
+    return not _elsewhere(task) and case.scene.task_held(process, task)
+
+
+def _suspicion(label: str, finding: Finding) -> Finding:
+    also = f" Not proved: {label} has timers or connections of its own, and what they may bring is not known."
+    return replace(finding, proved=False, seconds_to_proof=None, sentence=finding.sentence + also)
 
 
 def _tasks_of(process: ProcessState, running: list[RayCall]) -> list[AsyncioTask]:
@@ -86,10 +102,11 @@ def _finding(
     case: Case,
     process: ProcessState,
     running: list[RayCall],
-    wanted: RayCall,
+    queued: dict[str, RayCall],
     edges: tuple[Edge, ...],
     tasks: list[AsyncioTask],
 ) -> Finding:
+    wanted = queued[edges[-1].waits_for] if edges else next(iter(queued.values()))
     label = case.scene.label(process.pid)
     waiter = case.waiter_frame(edges)
     held = _common_line(tasks)

@@ -15,6 +15,7 @@ from monitor.detect.case import Case
 from monitor.detect.frames import is_users, place
 from monitor.detect.rules.collectives import POINT_TO_POINT, function_of
 from monitor.detect.standing import Standing, standing_threads, suspicion
+from monitor.detect.thread_waits import SAMPLE_POLL
 from monitor.model.finding import Finding
 from monitor.model.snapshot import BlockedCall
 
@@ -95,7 +96,7 @@ BLOCKERS = (
     ),
     Blocker(
         "replay-starved",
-        lambda item: _in(item, "_wait_for_next_poll"),
+        lambda item: _in(item, SAMPLE_POLL),
         "polls for samples that do not come",
         "Look at the workers that should fill the buffer.",
     ),

@@ -23,8 +23,8 @@ from monitor.model.snapshot import AsyncioTask, Frame, ProcessState, ThreadState
 
 def find(case: Case) -> tuple[Finding, ...]:
     """One suspicion a process that waits for an answer from outside."""
-    limit, moved_at = case.position.phase_limit_seconds, case.position.last_moved_at
-    if limit is None or moved_at is None or case.scene.later.taken_at - moved_at <= limit:
+    limit = case.position.phase_limit_seconds
+    if limit is None or not case.overdue:
         return ()
     found = []
     for process in case.scene.processes.values():

@@ -6,6 +6,8 @@ found earlier.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from monitor.ledger.rows import FindingRow
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding, VerdictWord, WaitLink
@@ -13,7 +15,7 @@ from monitor.tui import summary, wording
 from monitor.tui.bundle_stacks import Stacks
 from monitor.tui.cells import Line, Span, columns, line, rule, span, wrap
 from monitor.tui.screen_data import ScreenData
-from monitor.tui.screens import machine_sections
+from monitor.tui.screens import link_evidence, machine_sections
 from monitor.tui.screens import stacks as stacks_screen
 from monitor.tui.screens.common import Room, empty, sentence
 from monitor.tui.sections import pack
@@ -22,13 +24,24 @@ from monitor.tui.theme import SIGNS
 TWO_COLUMNS = 150
 
 
-def lines(data: ScreenData, room: Room, stacks: Stacks | None = None) -> list[Line]:
-    """All that is known of what holds the run up; longer than the room where there is much: it scrolls."""
+def links(data: ScreenData) -> list[tuple[Finding, WaitLink]]:
+    """The links of all chains, in the order of the screen: what may be selected."""
+    return [(finding, link) for finding in data.findings_now for link in finding.chain]
+
+
+def lines(data: ScreenData, room: Room, stacks: Stacks | None = None, chosen: int | None = None) -> list[Line]:
+    """All that is known of what holds the run up; longer than the room where there is much: it scrolls.
+
+    `chosen`: the place in `links` of the one whose evidence is open below it.
+    """
     if data.live is None:
         return empty(summary.alive(data).sentence, room.width)
     block: list[Line] = [()]
+    first = 0
     for finding in data.findings_now:
-        block += _finding(finding, data, room.width)
+        here = _Chosen(first, chosen, stacks, data.now)
+        block += _finding(finding, data, room.width, here)
+        first += len(finding.chain)
     if not data.findings_now:
         block += _nothing(data, room.width)
     block += stacks_screen.lines(stacks, data.live.bundle, data.now, room.width)
@@ -55,8 +68,10 @@ def _nothing(data: ScreenData, width: int) -> list[Line]:
     return [*block, ()]
 
 
-def _finding(finding: Finding, data: ScreenData, width: int) -> list[Line]:
-    word = "proved" if finding.proved else "suspected, not proved"
+def _finding(finding: Finding, data: ScreenData, width: int, chosen: _Chosen) -> list[Line]:
+    found = data.found_at(finding)
+    when = f" {wording.ago(data.now - found)}" if found is not None else ""
+    word = f"proved{when}" if finding.proved else f"suspected{when}, not proved"
     took = f", {wording.exact(finding.seconds_to_proof)} after the last progress" if finding.seconds_to_proof else ""
     state = "bad" if finding.proved else "warn"
     block = sentence(state, finding.sentence, width, head=finding.hang_class)
@@ -65,7 +80,7 @@ def _finding(finding: Finding, data: ScreenData, width: int) -> list[Line]:
     if finding.advice:
         block += wrap(finding.advice, width - 2, "ok", first=(span("   so: ", "dim"),), indent="       ")
     block.append(())
-    chain = _chain(finding.chain, width if width < TWO_COLUMNS else width // 2 - 1)
+    chain = _chain(finding, chosen, width if width < TWO_COLUMNS else width // 2 - 1)
     evidence = _evidence(finding.evidence, data.now, width if width < TWO_COLUMNS else width - width // 2 - 3)
     if width >= TWO_COLUMNS and chain:
         left = width // 2
@@ -97,21 +112,35 @@ def _culprit_text(culprit: Culprit) -> str:
     return ", ".join(parts)
 
 
-def _chain(chain: tuple[WaitLink, ...], width: int) -> list[Line]:
-    if not chain:
+class _Chosen(NamedTuple):
+    """Which link is open, and what its evidence is looked up in. `first`: place of the finding's first link."""
+
+    first: int
+    place: int | None
+    stacks: Stacks | None
+    now: float
+
+
+def _chain(finding: Finding, chosen: _Chosen, width: int) -> list[Line]:
+    if not finding.chain:
         return []
-    block = [rule("who waits for whom", width)]
+    block = [rule("who waits for whom", width, "n opens a link's evidence")]
     previous = ""
     seen: set[str] = set()
-    for link in chain:
+    for number, link in enumerate(finding.chain, chosen.first):
+        here = number == chosen.place
+        rows: list[Line] = []
         if link.waiter != previous:
-            block += wrap(link.waiter, width - 4, "strong", first=(span("   "),), indent="   ")
-        block += wrap(link.why, width - 10, "dim", first=(span("    │ ", "rule"),), indent="    │ ")
+            rows += wrap(link.waiter, width - 4, "strong", first=(span("   "),), indent="   ")
+        mark = span(" ›  │ " if here else "    │ ", "selected" if here else "rule")
+        rows += wrap(link.why, width - 10, "text" if here else "dim", first=(mark,), indent="    │ ")
         seen.add(link.waiter)
         again = "  ↺ a cycle" if link.waits_for in seen else ""
-        block += wrap(
-            f"{link.waits_for}{again}", width - 8, "strong", first=(span("    └▸ ", "bad"),), indent="       "
-        )
+        if here:
+            rows += link_evidence.lines(link, finding, chosen.stacks, chosen.now, width)
+        rows += wrap(f"{link.waits_for}{again}", width - 8, "strong", first=(span("    └▸ ", "bad"),), indent="       ")
+        click = f"app.link({number})"
+        block += [tuple(part._replace(action=click) for part in row) for row in rows]
         previous = link.waits_for
     return [*block, ()]
 

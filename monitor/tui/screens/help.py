@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.tui.actions import actions
-from monitor.tui.cells import Line, line, rule, span
+from monitor.tui.cells import Line, line, rule, span, wrap
 from monitor.tui.screens.common import Room
 from monitor.tui.theme import SIGNS
 
@@ -21,7 +21,8 @@ def lines(room: Room, *, read_only: bool) -> list[Line]:
     block = [rule("keys", room.width, "Esc closes")]
     for action in actions(read_only=read_only):
         where = f"  (on {', '.join(action.views)})" if action.views else ""
-        block.append(line(span(f"   {action.key_text:<8}", "key-plain"), span(action.help, "text"), span(where, "dim")))
+        key = span(f"   {action.key_text:<8}", "key-plain")
+        block += wrap(f"{action.help}{where}", room.width - 1, first=(key,), indent=" " * 11)
     block.append(line(span(f"   {'Ctrl+P':<8}", "key-plain"), span("all of these in a palette", "text")))
     if read_only:
         block.append(line(span("   read-only: keys that start something are left out", "dim")))

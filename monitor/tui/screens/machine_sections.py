@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from monitor.model.run import GpuReading
 from monitor.tui import charts, wording
-from monitor.tui.cells import Line, line, padded, span
+from monitor.tui.cells import Line, cell_len, ending, line, padded, safe, span, wrap
 from monitor.tui.live import LoopRow, ProcessRow
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import unknown
@@ -156,15 +156,27 @@ def processes(data: ScreenData, width: int, rank: int) -> Section:
     return Section("processes", rows, least=1, rank=rank, note="CPU of one core, memory")
 
 
+def name_in(label: str, width: int) -> str:
+    """A process's label in `width` cells: what must go goes first from its class, then from its brackets' words.
+
+    `RolloutServer rollout_server_0 (pid 7)`, `rollout_server_0 (pid 7)`, `rollout_server_0 7`, `…server_0 7`.
+    """
+    label = safe(label)
+    _, _, rest = label.partition(" ")
+    own = rest if rest and not rest.startswith("(") else label
+    shorter = own.replace("(pid ", "").replace(")", "")
+    return next((text for text in (label, own, shorter) if cell_len(text) <= width), None) or ending(shorter, width)
+
+
 def _process_row(process: ProcessRow, width: int) -> Line:
     state, word = STATES.get(process.state, ("unknown", "unknown"))
     sign = SIGNS.get(state, " ") if state in ("bad", "warn", "unknown") else " "
-    room = max(width - 34, 14)
+    room = max(width - 33, 14)
     label = process.label or f"{process.role} (pid {process.pid})"
     cpu = "? %" if process.cpu_percent is None else f"{5 * round(process.cpu_percent / 5)} %"
     look = state if state in ("bad", "warn") else "dim"
     return line(
-        span(f" {padded(label, room)} ", "text"),
+        span(f" {padded(name_in(label, room), room)} ", "text"),
         span(f"{sign} {word:<9}", look),
         span(f"{cpu:>7}  {wording.size(process.rss_bytes):>9}", "number"),
     )
@@ -173,8 +185,11 @@ def _process_row(process: ProcessRow, width: int) -> Line:
 def loops(data: ScreenData, width: int, rank: int) -> Section:
     """Event loops as the last snapshot saw them; snapshots are taken only once progress has stopped."""
     live = data.live
-    if live is None or not live.loops:
+    if live is None or (live.run.ended_at is not None and not live.loops):
         return Section("event loops", ())
+    if not live.loops:
+        why = "not looked at while all moves; a silence brings a snapshot"
+        return Section("event loops", tuple(wrap(why, width - 4, "dim", first=(span("   "),), indent="   ")), rank=9)
     ordered = sorted(live.loops, key=lambda loop: -(loop.blocked_seconds or 0.0))
     rows = tuple(_loop_row(loop, width) for loop in ordered)
     note = f"snapshot {wording.ago(data.now - live.loops_at)}" if live.loops_at else "of the last snapshot"
@@ -182,15 +197,21 @@ def loops(data: ScreenData, width: int, rank: int) -> Section:
 
 
 def _loop_row(loop: LoopRow, width: int) -> Line:
-    room = max(width - 40, 14)
+    room = max(width - 33, 14)
     blocked = loop.blocked_seconds or 0.0
     if blocked >= BLOCKED_SECONDS:
         state, text = "bad", f"{SIGNS['bad']} blocked for {wording.duration(blocked)}"
     else:
-        lag = "" if loop.lag_seconds is None else f", lag {1e3 * loop.lag_seconds:.0f} ms"
+        lag = "" if loop.lag_seconds is None else f", lag {_lag(loop.lag_seconds)}"
         state, text = "dim", f"  answers{lag}"
-    tasks = "" if loop.pending_tasks is None else f"  {loop.pending_tasks} tasks wait"
-    return line(span(f" {padded(loop.process, room)} ", "text"), span(f"{text:<22}", state), span(tasks, "dim"))
+    tasks = "" if loop.pending_tasks is None else f"{loop.pending_tasks:>4} tasks"
+    return line(
+        span(f" {padded(name_in(loop.process, room), room)} ", "text"), span(f"{text:<21}", state), span(tasks, "dim")
+    )
+
+
+def _lag(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f} ms" if seconds < 1 else wording.exact(seconds)
 
 
 def sources(data: ScreenData, width: int, rank: int) -> Section:

@@ -9,6 +9,7 @@ from monitor.tui.cells import Line, Span, line, rule, span, wrap
 from monitor.tui.rerun_door import FAIL, PASS, CheckLine, PlannedRerun
 from monitor.tui.rerun_flow import RerunFlow, Stage
 from monitor.tui.screen_data import ScreenData
+from monitor.tui.screens import run_sections
 from monitor.tui.screens.common import Room, empty, sentence, standing_spans
 
 STATES = {PASS: "ok", FAIL: "bad"}
@@ -64,7 +65,7 @@ def _known(data: ScreenData, width: int, *, read_only: bool) -> list[Line]:
     if data.run is None:
         return empty("No run is in the ledger yet.", width)
     if data.reruns:
-        return [(), *_reruns(data, width)]
+        return [(), *_reruns(data, width), *_scores_now(data, width)]
     answer = summary.trust(data)
     how = (
         "this dashboard is read-only; laststep rerun RUN does it"
@@ -76,6 +77,14 @@ def _known(data: ScreenData, width: int, *, read_only: bool) -> list[Line]:
         *sentence(answer.state, answer.sentence, width, head=answer.word),
         *empty(f"No rerun yet: {how}.", width),
     ]
+
+
+def _scores_now(data: ScreenData, width: int) -> list[Line]:
+    """What the run's scores are by now, and what an earlier rerun or the run itself left to be done."""
+    shown = [*run_sections.validation(data, width, rank=0).lines]
+    answer = summary.trust(data)
+    verdict = sentence(answer.state, answer.sentence, width, head=answer.word)
+    return [rule("the run's score now", width), *verdict, rule("its validations", width), *shown]
 
 
 def _reruns(data: ScreenData, width: int) -> list[Line]:

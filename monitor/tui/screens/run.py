@@ -10,7 +10,7 @@ from monitor.tui.cells import Line, Span, columns, span, wrap
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens import machine_sections as machine
 from monitor.tui.screens import run_sections as sections
-from monitor.tui.screens import timeline
+from monitor.tui.screens import runs_list, timeline
 from monitor.tui.screens.common import Room, empty
 from monitor.tui.sections import Section, pack
 from monitor.tui.theme import SIGNS
@@ -21,6 +21,8 @@ LABEL = 10
 TALL = 45
 """Rows from which GPUs have a line each in one column."""
 LOG_LEAST = 4
+MOST_RUNS = 8
+"""Rows of the list of runs that the score's curve leaves free, with their title."""
 
 
 def lines(data: ScreenData, room: Room) -> list[Line]:
@@ -31,7 +33,7 @@ def lines(data: ScreenData, room: Room) -> list[Line]:
     top = questions(data, room.width, 3 if room.height > 30 else 2)
     height = room.height - len(top)
     if data.live is None:
-        return top
+        return [*top, *_recorded(data, room.width, height)]
     if room.width >= TWO_COLUMNS:
         return [*top, *_in_columns(data, room.width, height)]
     return [*top, *_stacked(data, room.width, height)]
@@ -64,6 +66,17 @@ def _at_most(wrapped: list[Line], rows: int) -> list[Line]:
     return [*wrapped[: rows - 1], (*last[:-1], last[-1]._replace(text=last[-1].text.rstrip() + " …"))]
 
 
+def _recorded(data: ScreenData, width: int, height: int) -> list[Line]:
+    """A run that no watch of ours has seen live: what the ledger holds of it."""
+    blocks = [
+        sections.validation(data, width, rank=0),
+        sections.curve(data, width, 8, rank=2),
+        sections.findings(data, width, rank=1),
+        runs_list.section(data, width, rank=3),
+    ]
+    return pack(blocks, width, height)
+
+
 def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
     blocks = [
         sections.validation(data, width, rank=0),
@@ -77,26 +90,28 @@ def _stacked(data: ScreenData, width: int, height: int) -> list[Line]:
         machine.processes(data, width, rank=5),
         machine.loops(data, width, rank=6),
         machine.sources(data, width, rank=2),
+        runs_list.section(data, width, rank=9),
         sections.log(data, height, rank=2),
     ]
     return pack(blocks, width, height)
 
 
 def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
-    log_rows = max(LOG_LEAST + 1, height // 4)
+    log = sections.log(data, height, rank=0)
+    log_rows = min(max(LOG_LEAST + 1, height // 4), log.full if log.lines else 0)
     upper = height - log_rows
     count = 3 if width >= THREE_COLUMNS else 2
     each = (width - 2 * (count - 1)) // count
     last = width - (each + 2) * (count - 1)
-    curve_rows = 4 if upper < 24 else 8
-    scores: list[Section] = [
-        sections.validation(data, each, rank=0),
-        sections.curve(data, each, curve_rows, rank=2),
-    ]
+    validation = sections.validation(data, each, rank=0)
+    runs = runs_list.section(data, each, rank=4)
+    curve_rows = min(max(upper - validation.full - min(runs.full, MOST_RUNS) - 2, 4), 16) if count == 3 else 6
+    scores: list[Section] = [validation, sections.curve(data, each, curve_rows, rank=2)]
+    steps = timeline.section(data, last if count == 2 else each, rank=4)
     work = [
-        sections.findings(data, each, rank=1),
+        sections.findings(data, each, rank=1, sentence_rows=6 if count == 3 else 3),
         sections.phases(data, each, rank=2),
-        timeline.section(data, each, rank=4),
+        *([steps] if count == 3 else []),
         sections.checkpoints(data, rank=3),
         sections.notices(data, each, rank=2),
     ]
@@ -106,10 +121,11 @@ def _in_columns(data: ScreenData, width: int, height: int) -> list[Line]:
         machine.processes(data, last, rank=2),
         machine.loops(data, last, rank=3),
         machine.sources(data, last, rank=0),
+        *([steps, runs] if count == 2 else []),
     ]
     if count == 3:
-        left = columns(pack(scores, each, upper), pack(work, each, upper), each, 2 * each + 2)
+        left = columns(pack([*scores, runs], each, upper), pack(work, each, upper), each, 2 * each + 2)
         body = columns(left, pack(hardware, last, upper), 2 * each + 2, width)
     else:
         body = columns(pack([*scores, *work], each, upper), pack(hardware, last, upper), each, width)
-    return [*body, *pack([sections.log(data, height, rank=0)], width, height - len(body))]
+    return [*body, *pack([log], width, height - len(body))]

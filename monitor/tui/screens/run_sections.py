@@ -7,7 +7,7 @@ import itertools
 from monitor.model.run import PhaseSpan, Validation
 from monitor.model.score import Score
 from monitor.tui import charts, summary, wording
-from monitor.tui.cells import Line, Span, line, padded, span
+from monitor.tui.cells import Line, Span, line, padded, span, width_of
 from monitor.tui.live import Live
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.common import sentence, standing_spans
@@ -32,7 +32,7 @@ def validation(data: ScreenData, width: int, rank: int) -> Section:
     if live and current:
         rows += _under_way(live, current, data.now, width)
     for score in reversed(data.own_scores):
-        rows.append(_score_row(score, width))
+        rows.append(_score_row(score, data.now, width))
     if live:
         scored = {score.step for score in data.own_scores}
         silent = [item for item in live.run.validations if item.step not in scored and item is not current]
@@ -51,7 +51,7 @@ def _under_way(live: Live, item: Validation, now: float, width: int) -> list[Lin
     if item.done is None or not item.total:
         why = "samples can't be seen without the hooks" if not live.run.hooks_seen else "no sample seen yet"
         return [
-            line(span(name, "strong"), span("? ", "unknown"), span(f"? / {item.total or '?'} samples; {why}", "dim"))
+            line(span(name, "strong"), span("? ", "unknown"), span(f"of {item.total or '?'} samples; {why}", "dim"))
         ]
     share = item.done / item.total
     bar_width = max(8, min(30, width - 58))
@@ -65,18 +65,20 @@ def _under_way(live: Live, item: Validation, now: float, width: int) -> list[Lin
 
 
 def _rate(live: Live, item: Validation, now: float) -> str:
-    """Samples a second over the validation, and the time left; neither while nothing moves."""
+    """Samples a second over the validation, and the time left; while nothing moves, for how long it has not."""
     progress = live.run.progress
     if item.began_at is None or not item.done or not item.total or progress is None:
         return ""
-    if now - progress.last_moved_at > wording.FRESH_SECONDS or progress.last_moved_at <= item.began_at:
+    if now - progress.last_moved_at > wording.FRESH_SECONDS:
+        return f"none for {wording.duration(now - progress.last_moved_at)}"
+    if progress.last_moved_at <= item.began_at:
         return ""
     rate = item.done / (progress.last_moved_at - item.began_at)
     left = (item.total - item.done) / rate
     return f"{rate:.0f}/s, ≈ {wording.duration(left)} left" if rate >= 1 else f"≈ {wording.duration(left)} left"
 
 
-def _score_row(score: Score, width: int) -> Line:
+def _score_row(score: Score, now: float, width: int) -> Line:
     provenance = score.provenance
     parts = [span(f" step {score.step:<5}", "dim"), span(f"{wording.score(score.value)}  ", "number")]
     parts += standing_spans(score.standing)
@@ -87,6 +89,9 @@ def _score_row(score: Score, width: int) -> Line:
             parts.append(span(f"  {provenance.recipe_attested}", "dim"))
         if provenance.source == "rerun":
             parts.append(span("  by a rerun", "dim"))
+    age = f"  {wording.ago(now - score.recorded_at)}"
+    if width_of(tuple(parts)) + len(age) < width:
+        parts.append(span(age, "dim"))
     return line(*parts)
 
 
@@ -192,14 +197,16 @@ def notices(data: ScreenData, width: int, rank: int) -> Section:
     return Section("notices", tuple(rows), least=1, rank=rank)
 
 
-def findings(data: ScreenData, width: int, rank: int) -> Section:
-    """What holds now, then what was found and withdrawn."""
+def findings(data: ScreenData, width: int, rank: int, *, sentence_rows: int = 3) -> Section:
+    """What holds now and since when, then what was found and withdrawn."""
     rows: list[Line] = []
     now = data.findings_now
     for finding in now:
         state = "bad" if finding.proved else "warn"
-        head = f"{finding.hang_class} ({'proved' if finding.proved else 'suspected'})"
-        rows += sentence(state, finding.sentence, width, head=head, rows=3)
+        found = data.found_at(finding)
+        when = f" {wording.ago(data.now - found)}" if found is not None else ""
+        head = f"{finding.hang_class} ({'proved' if finding.proved else 'suspected'}{when})"
+        rows += sentence(state, finding.sentence, width, head=head, rows=sentence_rows)
     shown = {finding.identity for finding in now}
     for row in data.findings:
         if row.withdrawn_at is not None or row.finding.identity not in shown:

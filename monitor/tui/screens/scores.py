@@ -16,7 +16,9 @@ from monitor.model.score import Score, Standing
 from monitor.tui import wording
 from monitor.tui.cells import Line, Span, fit, line, plain, rule, span, width_of, wrap
 from monitor.tui.screen_data import RunRow, ScreenData
+from monitor.tui.screens import score_detail
 from monitor.tui.screens.common import Room, empty, standing_spans
+from monitor.tui.screens.kept import kept_while_same
 from monitor.tui.theme import SIGNS
 
 ORDERS = ("newest", "name", "best score", "worst standing")
@@ -32,14 +34,27 @@ BAD_FIRST = (
 )
 
 
+WITH_SOURCE = 90
+"""Width from which a score's row has room for what made it; narrower, `e` tells."""
+
+WIDE = 150
+TALL = 40
+"""From this width and height, what `e` would open of the selected score stands below the table."""
+
+
 class Row(NamedTuple):
     """A selectable row: a run (score None) or one of its scores."""
 
     run: str
     score: Score | None
-    content: Line
+    of: RunRow
+
+    def content(self, data: ScreenData, width: int) -> Line:
+        """What it says."""
+        return _run_row(self.of, data, width) if self.score is None else _score_row(self.score, data.now, width)
 
 
+@kept_while_same(lambda data: (data.runs, data.scores, data.run))
 def rows(data: ScreenData, width: int, pattern: re.Pattern[str] | None = None, order: str = ORDERS[0]) -> list[Row]:
     """All rows that match, runs in `order`, scores by step."""
     known = {row.name for row in data.runs}
@@ -49,13 +64,16 @@ def rows(data: ScreenData, width: int, pattern: re.Pattern[str] | None = None, o
         by_run.setdefault(score.run, []).append(score)
     table: list[Row] = []
     for run in ordered([*data.runs, *lost], by_run, order):
-        block = [Row(run.name, None, _run_row(run, data, width))]
-        scores = by_run.get(run.name, [])
-        block += [Row(run.name, score, _score_row(score, data.now, width)) for score in scores]
-        table += [
-            row for row in block if pattern is None or pattern.search(plain(row.content)) or pattern.search(row.run)
-        ]
+        block = [Row(run.name, None, run), *(Row(run.name, score, run) for score in by_run.get(run.name, []))]
+        table += [row for row in block if pattern is None or _matches(row, pattern, data, width)]
     return table
+
+
+def _matches(row: Row, pattern: re.Pattern[str], data: ScreenData, width: int) -> bool:
+    """By its run's name, by what it says, and by its standing in full, which a narrow row cuts."""
+    standing = row.of.standing if row.score is None else row.score.standing
+    texts = (row.run, plain(row.content(data, width)), plain(tuple(standing_spans(standing))))
+    return any(pattern.search(text) for text in texts)
 
 
 def ordered(runs: list[RunRow], scores: dict[str, list[Score]], order: str) -> list[RunRow]:
@@ -82,6 +100,8 @@ def _run_row(run: RunRow, data: ScreenData, width: int) -> Line:
     ended = "running" if run.ended_at is None else (run.ended_how or "ended")
     parts = [span(f" {here} {run.name}", "strong"), span(f"  {steps}, {ended}", "dim"), Span("  ")]
     parts += standing_spans(run.standing) if run.standing else []
+    if width >= 110 and run.host:
+        parts.append(span(f"  on {run.host}", "dim"))
     return line(*parts)
 
 
@@ -93,18 +113,21 @@ def _score_row(score: Score, now: float, width: int) -> Line:
         span(f"   {score.step:>6}  ", "dim"),
         span(f"{wording.score(score.value)}  ", "number"),
         *standing,
-        span(f" {provenance.source:<9} {counted:>9}  ", "dim"),
+        span(f" {f'{provenance.source:<9} ' if width >= WITH_SOURCE else ''}{counted:>9}  ", "dim"),
         span(f"{provenance.recipe_attested or '? quant':<12} ", "text" if provenance.recipe_attested else "unknown"),
+        span(f"{wording.ago(now - score.recorded_at):>11}", "dim"),
     ]
-    if width >= 90:
-        parts.append(span(f"{wording.ago(now - score.recorded_at):>11}  ", "dim"))
     if width >= 110:
-        parts.append(span(score.metric, "dim"))
+        parts.append(span(f"  {score.metric}", "dim"))
+    if width >= WIDE:
+        of_step = "?" if provenance.weights_step is None else provenance.weights_step
+        known = provenance.weights_fingerprint
+        parts.append(span(f"  weights of step {of_step}{f', {known[:12]}' if known else ''}", "dim"))
     return line(*parts)
 
 
 def _standing_width(width: int) -> int:
-    return 24 if width < 110 else 30
+    return 23 if width < WITH_SOURCE else 24 if width < 110 else 30
 
 
 def lines(
@@ -115,15 +138,20 @@ def lines(
     if not table:
         return empty("No score matches." if pattern else "The ledger holds no score yet.", room.width)
     cursor = min(max(cursor, 0), len(table) - 1)
-    detail = _detail(table[cursor], data, room.width)[: max(room.height // 2 - 1, 3)]
+    most = max(room.height // 2 - 1, 3)
+    detail = _detail(table[cursor], data, room)[:most]
     words = f"{'standing':<{_standing_width(room.width)}}"
     head = line(span(f"   {'step':>6}  {'value':<6}  {words} ", "dim"))
-    head = (*head, span(f"{'source':<9} {'samples':>9}  quantization", "dim"))
+    source = f"{'source':<9} " if room.width >= WITH_SOURCE else ""
+    head = (*head, span(f"{source}{'samples':>9}  {'quantization':<12} {'recorded':>11}", "dim"))
     space = room.height - len(detail) - 1
-    first = min(max(cursor - space // 2, 0), max(len(table) - space, 0))
+    # A page at a time, of the rows that are there beside the longest detail: a key then moves two rows, not all.
+    page = max(room.height - most - 1, 1)
+    first = min(cursor // page * page, max(len(table) - space, 0))
     block: list[Line] = [head]
     for index in range(first, min(first + space, len(table))):
-        block.append(_selected(table[index].content, room.width) if index == cursor else table[index].content)
+        content = table[index].content(data, room.width)
+        block.append(_selected(content, room.width) if index == cursor else content)
     block += [()] * (space + 1 - len(block))
     return [*block, *detail]
 
@@ -138,12 +166,18 @@ def _without_first_cell(content: Line) -> Line:
     return (first._replace(text=first.text[1:]), *rest)
 
 
-def _detail(row: Row, data: ScreenData, width: int) -> list[Line]:
+def _detail(row: Row, data: ScreenData, room: Room) -> list[Line]:
+    width = room.width
+    whole = width >= WIDE and room.height >= TALL
     if row.score is None:
         run = next((item for item in data.runs if item.name == row.run), None)
         reasons = run.reasons if run and run.reasons else ("open the run with Enter",)
-        return [rule("the run", width), *_reasons(reasons, width)]
+        newest = max((item for item in data.scores if item.run == row.run), key=lambda item: item.step, default=None)
+        more = [(), *score_detail.lines(data, room, "evidence", newest)] if whole and newest else []
+        return [rule("the run", width), *_reasons(reasons, width), *more]
     score = row.score
+    if whole:
+        return [rule("why", width, _offer(score)), *score_detail.lines(data, room, "evidence", score)]
     block = [rule("why", width, _offer(score))]
     block += _reasons(score.reasons or ("nothing is known against it",), width)
     block += _proofs(score, width)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from monitor.model.run import PhaseSpan
 from monitor.tui import wording
-from monitor.tui.cells import Line, Span, beginning, cell_len, line, span
+from monitor.tui.cells import Line, Span, cell_len, line, safe, span
 from monitor.tui.screen_data import ScreenData
 from monitor.tui.screens.kept import kept_while_same
 from monitor.tui.sections import Section
 
-STEPS = 10
+STEPS = 20
 WHOLE = "step"
 """The phase that spans all others: the length of the line, not a stretch of it."""
 
@@ -28,8 +28,11 @@ def section(data: ScreenData, width: int, rank: int) -> Section:
     if not steps:
         return Section("last steps", ())
     longest = max(_length(by_step[step]) for step in steps)
-    rows = tuple(_row(step, by_step[step], longest, width) for step in steps)
-    return Section("last steps", rows, least=min(3, len(rows)), rank=rank, note="phases to scale")
+    shortened: dict[str, str] = {}
+    rows = [_row(step, by_step[step], longest, width, shortened) for step in steps]
+    legend = ", ".join(f"{short} {phase}" for short, phase in sorted(shortened.items()))
+    note = f"to scale; {legend}" if legend else "phases to scale"
+    return Section("last steps", tuple(rows), least=min(3, len(rows)), rank=rank, note=note)
 
 
 def _length(items: list[PhaseSpan]) -> float:
@@ -37,7 +40,18 @@ def _length(items: list[PhaseSpan]) -> float:
     return max([*whole, sum(item.seconds or 0.0 for item in items if item.phase != WHOLE)])
 
 
-def _row(step: int, items: list[PhaseSpan], longest: float, width: int) -> Line:
+def _name(phase: str, room: int, shortened: dict[str, str]) -> str:
+    """The phase's name, its words' first letters where it has no room, or nothing; what was shortened is kept."""
+    if cell_len(phase) <= room:
+        return phase
+    short = "".join(word[:1] for word in phase.split("_"))
+    if cell_len(short) > room or shortened.get(short, phase) != phase:
+        return ""
+    shortened[short] = phase
+    return short
+
+
+def _row(step: int, items: list[PhaseSpan], longest: float, width: int, shortened: dict[str, str]) -> Line:
     length = _length(items)
     head = f" step {step:<5}{wording.exact(length):>8} "
     room = max(width - len(head) - 1, 8)
@@ -48,7 +62,7 @@ def _row(step: int, items: list[PhaseSpan], longest: float, width: int) -> Line:
         reached += item.seconds or 0.0
         end = round(room * reached / (longest or 1.0))
         if end > at:
-            name = beginning(item.phase, end - at - 1)
+            name = _name(safe(item.phase), end - at - 1, shortened)
             parts.append(span(f"▏{name}{'·' * (end - at - 1 - cell_len(name))}", "bar" if index % 2 else "name"))
             at = max(end, at)
     return line(*parts)

@@ -13,6 +13,7 @@ from tests.detect.snapshots import (
     AGENT_0,
     GENERATE,
     RUN,
+    TRAINER,
     agents,
     call,
     changed,
@@ -69,6 +70,31 @@ def test_an_agent_loop_whose_tool_does_not_answer_beyond_the_limit_is_suspected(
     (finding,) = verdict.findings
     assert verdict.word is VerdictWord.STALL
     assert (finding.hang_class, finding.proved, finding.culprit.pid) == ("tool-stuck", False, AGENT_0)
+
+
+def polling_run() -> list[Snapshot]:
+    """V1: no call is open; the trainer polls a buffer for the samples of an agent loop, which waits on a socket."""
+    poll = frame("ReplayBuffer._wait_for_next_poll", 409, "/app/replay_buffer.py")
+    sleeping = ThreadState(100, "MainThread", False, False, (poll,), kernel_wait="sleep", kernel_wait_ends=True)
+    waits = task("t", "socket", frame("ask_tool", 35, "/app/tool.py"))
+    worker = hooked(process(AGENT_0, serving(), idle_loop()), waits)
+    driver, _, train = head(GENERATE[:1])
+    return pair([driver, process(TRAINER, sleeping), train, worker], [RUN])
+
+
+def test_the_samples_that_a_trainer_polls_for_are_followed_to_the_agent_loop_that_makes_them() -> None:
+    verdict = judge(beyond(polling_run(), 5.0))
+    (finding,) = verdict.findings
+    assert (finding.hang_class, finding.proved, finding.culprit.pid) == ("tool-stuck", False, AGENT_0)
+    assert any("polls for samples" in link.why for link in finding.chain)
+
+
+def test_a_trainer_that_polls_where_no_agent_loop_is_left_is_starved() -> None:
+    samples = [
+        replace(item, processes=tuple(process for process in item.processes if process.pid != AGENT_0))
+        for item in beyond(polling_run(), 5.0)
+    ]
+    assert [finding.hang_class for finding in judge(samples).findings] == ["replay-starved"]
 
 
 def test_within_the_limit_or_without_one_nothing_is_suspected() -> None:

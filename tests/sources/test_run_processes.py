@@ -1,0 +1,28 @@
+"""Which processes belong to a cluster without belonging to the run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from monitor.sources.ray_discovery import RayCluster
+from monitor.sources.run_processes import IDLE, idle_workers
+from tests.sources.hung_ray import wait_until
+
+
+@contextmanager
+def _titled(title: str) -> Iterator[int]:
+    """A child of this process with that command line; a shell at its input."""
+    with subprocess.Popen([title], executable="/bin/sh", stdin=subprocess.PIPE) as child:
+        yield child.pid
+
+
+def test_the_raylets_workers_without_work_are_its_children_of_that_title() -> None:
+    me = RayCluster("127.0.0.1:6379", "", None, raylet_pid=os.getpid())
+    with _titled(IDLE) as idle, _titled("ray::RolloutServer"):
+        wait_until(lambda: bool(idle_workers(me)))
+        assert idle_workers(me) == {idle}
+        assert idle_workers(RayCluster("127.0.0.1:6379", "", None, raylet_pid=idle)) == frozenset()
+    assert idle_workers(RayCluster("127.0.0.1:6379", "", None)) == frozenset()
