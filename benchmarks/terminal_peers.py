@@ -72,7 +72,7 @@ def nvitop(folder: Path) -> Peer | Missing:
     if why:
         return Missing("nvitop", why)
     orders = {"LD_LIBRARY_PATH": str(folder), "NVML_STUB_ORDERS": str(folder)}
-    return Peer("nvitop", [str(folder / "venv" / "bin" / "nvitop"), "--monitor", "full"], "NVITOP", orders)
+    return Peer("nvitop", [str(folder / "venv" / "bin" / "nvitop"), "--monitor", "auto"], "for help", orders)
 
 
 def leet(folder: Path) -> Peer | Missing:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.watch_week [--events 1000000] [--each 500]
 
-A file of hook events and a console log grow as a run writes them (steps of six phases, a validation every 500 steps, a
-line of the log a step); the real engine reads, folds, judges and stores them tick by tick, on a clock that goes through
-a week. Only Ray is not there: its State API is a fake without calls, and the list of the run's processes stays as it is.
+A file of hook events and a console log grow as a run writes them (steps of five phases, a validation every 500 steps, a
+line of the log a step); the real engine reads, folds, judges and stores them tick by tick, on a clock that runs through
+a week. Only Ray isn't there: its State API is a fake without calls, and the run's processes stay those they were.
 Prints one JSON document: resident memory at eleven moments, CPU a tick and an event, the ledger's size; 1 where memory
 after the first tenth grew by more than `GROWTH_MB`.
 """
