@@ -28,7 +28,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.terminal_cost import moment
+from benchmarks.terminal_play import moment
 from monitor.ledger.store import Ledger
 from tests.pty.terminal import Terminal
 from tests.tui import examples

@@ -6,6 +6,7 @@ Covers the shapes only; reading is `ledger_reader.py`, drawing is `screens/`. Te
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from monitor.ledger.rows import FindingRow, RerunRow
 from monitor.model.finding import Finding
@@ -69,7 +70,7 @@ class ScreenData:
         """The ledger's row of the run that is shown."""
         return next((row for row in self.runs if row.name == self.run), None)
 
-    @property
+    @cached_property
     def own_scores(self) -> tuple[Score, ...]:
         """Scores of the run that is shown, by step."""
         return tuple(sorted((score for score in self.scores if score.run == self.run), key=lambda score: score.step))

@@ -8,8 +8,8 @@ import pytest
 
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding, Verdict, VerdictWord, WaitLink
-from monitor.model.json_form import MalformedRecord, from_json, to_json
-from monitor.model.run import RunState
+from monitor.model.json_form import MalformedRecord, from_json, from_json_again, to_json, to_json_brief
+from monitor.model.run import PhaseSpan, RunConfig, RunState
 from monitor.model.snapshot import RunPosition, Snapshot
 
 VERDICT = Verdict(
@@ -58,3 +58,30 @@ def test_a_document_of_another_shape_is_malformed_and_says_where(document: objec
 def test_a_boolean_is_no_number() -> None:
     with pytest.raises(MalformedRecord):
         from_json(RunState, {"name": "n", "config": {}, "started_at": True})
+
+
+RUN = RunState("n", RunConfig(), 1.0, spans=(PhaseSpan(1, "gen", 1.0, 2.0, 1.0), PhaseSpan(2, "gen", 3.0)))
+
+
+def test_the_brief_form_leaves_out_what_a_record_holds_by_default_and_gives_it_back() -> None:
+    span = PhaseSpan(2, "gen", 3.0, done=0)
+    assert to_json_brief(span) == {"step": 2, "phase": "gen", "began_at": 3.0, "done": 0}
+    assert from_json(PhaseSpan, to_json_brief(span)) == span
+
+
+def test_a_document_that_comes_again_gives_what_it_would_have_given_alone_and_keeps_what_is_the_same() -> None:
+    before = to_json(RUN)
+    after = {**to_json(RUN), "step": 2, "config": {**before["config"], "total_steps": 9}}
+    del after["phase"]
+    known = from_json(RunState, before)
+    again = from_json_again(RunState, after, (before, known))
+    assert again == from_json(RunState, after)
+    assert again.spans is known.spans and again.config.total_steps == 9
+
+
+def test_a_document_that_comes_again_damaged_is_malformed() -> None:
+    before = to_json(RUN)
+    with pytest.raises(MalformedRecord, match="step"):
+        from_json_again(RunState, {**before, "step": "two"}, (before, RUN))
+    with pytest.raises(MalformedRecord):
+        from_json_again(RunState, [], (before, RUN))

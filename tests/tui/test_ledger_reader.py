@@ -11,7 +11,7 @@ import pytest
 from monitor.ledger.store import Ledger
 from monitor.model.score import Standing
 from monitor.tui.feed import Feed
-from monitor.tui.ledger_reader import ledger_opener
+from monitor.tui.ledger_reader import LIST_SECONDS, ledger_opener
 from tests.tui import examples
 
 HANGS_SINCE = examples.NOW - 8
@@ -113,3 +113,31 @@ def test_control_sequences_in_the_ledger_are_clean_in_the_data(path: Path) -> No
     live = Feed(ledger_opener(path), None).read_once().live
     assert live is not None
     assert (live.log.path, live.log.tail) == ("/x", ("line",))
+
+
+def test_what_did_not_change_in_the_live_document_is_taken_over_as_it_was(path: Path) -> None:
+    reader = ledger_opener(path)()
+    first = reader.read(None, examples.NOW).live
+    with Ledger.open(path) as ledger:
+        moved = replace(examples.state(), progress=replace(examples.state().progress, facts=1))  # type: ignore[type-var]
+        ledger.write_live(examples.RUN, examples.document(moved, at=examples.NOW + 1))
+    second = reader.read(None, examples.NOW + 1).live
+    reader.close()
+    assert first is not None and second is not None and second.run.progress is not None
+    assert second.run.spans is first.run.spans and second.log is first.log
+    assert (second.at, second.run.progress.facts) == (examples.NOW + 1, 1)
+
+
+def test_the_list_of_runs_is_read_when_the_run_takes_a_turn_and_every_few_seconds(path: Path) -> None:
+    reader = ledger_opener(path)()
+    first = reader.read(None, examples.NOW)
+    with Ledger.open(path) as ledger:
+        ledger.save_run(replace(examples.state(), name="another"))
+        ledger.write_live(examples.RUN, examples.document(at=examples.NOW + 1))
+        assert reader.read(None, examples.NOW + 1).runs is first.runs
+        ledger.write_live(examples.RUN, examples.document(replace(examples.state(), phase="gen"), at=examples.NOW + 2))
+        assert "another" in [row.name for row in reader.read(None, examples.NOW + 2).runs]
+        ledger.save_run(replace(examples.state(), name="a third"))
+        later = reader.read(None, examples.NOW + 2 + LIST_SECONDS)
+    reader.close()
+    assert "a third" in [row.name for row in later.runs]

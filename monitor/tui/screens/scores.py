@@ -18,6 +18,7 @@ from monitor.tui.cells import Line, Span, fit, line, plain, rule, span, width_of
 from monitor.tui.screen_data import RunRow, ScreenData
 from monitor.tui.screens import score_detail
 from monitor.tui.screens.common import Room, empty, standing_spans
+from monitor.tui.screens.kept import kept_while_same
 from monitor.tui.theme import SIGNS
 
 ORDERS = ("newest", "name", "best score", "worst standing")
@@ -46,9 +47,14 @@ class Row(NamedTuple):
 
     run: str
     score: Score | None
-    content: Line
+    of: RunRow
+
+    def content(self, data: ScreenData, width: int) -> Line:
+        """What it says."""
+        return _run_row(self.of, data, width) if self.score is None else _score_row(self.score, data.now, width)
 
 
+@kept_while_same(lambda data: (data.runs, data.scores, data.run))
 def rows(data: ScreenData, width: int, pattern: re.Pattern[str] | None = None, order: str = ORDERS[0]) -> list[Row]:
     """All rows that match, runs in `order`, scores by step."""
     known = {row.name for row in data.runs}
@@ -58,13 +64,16 @@ def rows(data: ScreenData, width: int, pattern: re.Pattern[str] | None = None, o
         by_run.setdefault(score.run, []).append(score)
     table: list[Row] = []
     for run in ordered([*data.runs, *lost], by_run, order):
-        block = [Row(run.name, None, _run_row(run, data, width))]
-        scores = by_run.get(run.name, [])
-        block += [Row(run.name, score, _score_row(score, data.now, width)) for score in scores]
-        table += [
-            row for row in block if pattern is None or pattern.search(plain(row.content)) or pattern.search(row.run)
-        ]
+        block = [Row(run.name, None, run), *(Row(run.name, score, run) for score in by_run.get(run.name, []))]
+        table += [row for row in block if pattern is None or _matches(row, pattern, data, width)]
     return table
+
+
+def _matches(row: Row, pattern: re.Pattern[str], data: ScreenData, width: int) -> bool:
+    """By its run's name, by what it says, and by its standing in full, which a narrow row cuts."""
+    standing = row.of.standing if row.score is None else row.score.standing
+    texts = (row.run, plain(row.content(data, width)), plain(tuple(standing_spans(standing))))
+    return any(pattern.search(text) for text in texts)
 
 
 def ordered(runs: list[RunRow], scores: dict[str, list[Score]], order: str) -> list[RunRow]:
@@ -129,16 +138,20 @@ def lines(
     if not table:
         return empty("No score matches." if pattern else "The ledger holds no score yet.", room.width)
     cursor = min(max(cursor, 0), len(table) - 1)
-    detail = _detail(table[cursor], data, room)[: max(room.height // 2 - 1, 3)]
+    most = max(room.height // 2 - 1, 3)
+    detail = _detail(table[cursor], data, room)[:most]
     words = f"{'standing':<{_standing_width(room.width)}}"
     head = line(span(f"   {'step':>6}  {'value':<6}  {words} ", "dim"))
     source = f"{'source':<9} " if room.width >= WITH_SOURCE else ""
     head = (*head, span(f"{source}{'samples':>9}  {'quantization':<12} {'recorded':>11}", "dim"))
     space = room.height - len(detail) - 1
-    first = min(max(cursor - space // 2, 0), max(len(table) - space, 0))
+    # A page at a time, of the rows that are there beside the longest detail: a key then moves two rows, not all.
+    page = max(room.height - most - 1, 1)
+    first = min(cursor // page * page, max(len(table) - space, 0))
     block: list[Line] = [head]
     for index in range(first, min(first + space, len(table))):
-        block.append(_selected(table[index].content, room.width) if index == cursor else table[index].content)
+        content = table[index].content(data, room.width)
+        block.append(_selected(content, room.width) if index == cursor else content)
     block += [()] * (space + 1 - len(block))
     return [*block, *detail]
 

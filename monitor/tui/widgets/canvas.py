@@ -61,6 +61,7 @@ class Canvas(Widget, can_focus=False):
         self._given = list(lines[:height])
         for row in [row for row in self._lines if row >= len(self._given)]:
             del self._lines[row]
+            self._strips.pop(row, None)
         if regions:
             self.refresh(*regions)
         return rows
