@@ -15,6 +15,7 @@ The peers' rules: `peers.py`. Programs without Ray have no record at Ray's State
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -78,6 +79,8 @@ def main() -> None:
     arguments = parser.parse_args()
     only = set(filter(None, arguments.only.split(",")))
     scores = Scores(arguments.rows)
+    # A limit of time ends the bench with SIGTERM: as an exit, so that no program and no head stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(124))
     with ExitStack() as stack:
         ray: Head | None = None
         for part in [arguments.part] if arguments.part else list(PARTS):

@@ -60,7 +60,7 @@ ON_RAY = (
     Fault("ray_actor_dead", ("actor-dead", "cpu-starvation")),
     Fault("ray_cpu_starvation", ("cpu-starvation",), proved=True),
     Fault("ray_infeasible", ("infeasible-resources",), proved=True),
-    Fault("ray_placement_group", ("infeasible-resources",), proved=True),
+    Fault("ray_placement_group", ("infeasible-resources",)),
     Fault("ray_loop_blocked", ("loop-blocked",), proved=True),
     Fault("ray_own_loop_result", ("own-loop-result",), proved=True),
     Fault("ray_lost_reply", ("lost-wakeup", "lost-reply"), proved=True),

@@ -22,7 +22,7 @@ from monitor.detect.judge import judge
 from monitor.diagnose.capture import capture
 from monitor.model.finding import Finding, Verdict
 from monitor.model.run import RunConfig
-from monitor.model.snapshot import RayActor, RayCall, RunPosition
+from monitor.model.snapshot import RayActor, RayCall, RayGroup, RunPosition
 from monitor.sources import proc
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_records import RayNode
@@ -51,6 +51,9 @@ class NoRay:
         return ()
 
     def nodes(self) -> tuple[RayNode, ...]:
+        return ()
+
+    def groups(self) -> tuple[RayGroup, ...]:
         return ()
 
     def version(self) -> str:

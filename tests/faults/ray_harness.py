@@ -43,7 +43,7 @@ class Head:
 @contextmanager
 def faulty_head() -> Iterator[Head]:
     """A head with two CPUs."""
-    with RayHead.start(num_cpus=2, prefix="lsf") as head:
+    with RayHead.start(num_cpus=2, prefix="lsf", dies_with_parent=True) as head:
         cluster = find_cluster(head.address, environ=head.environment())
         yield Head(head, cluster, RayApi(cluster, timeout=20.0))
 
