@@ -1,104 +1,100 @@
 """Every fault of tests/faults with several seeds, the healthy ones too: one table.
 
-    python -m benchmarks.diagnosis [--seeds 5] [--only a,b]
+    python -m benchmarks.diagnosis [--seeds 5] [--part plain] [--only a,b] [--rows FILE]
 
-Scores: the class of the first finding, its process, its line; proved where a proof is due; confidently wrong (a proved
-finding of another class, or any on a healthy program); seconds from the fault to the verdict. The peer on the same
-faults, `py-spy dump`: its text names the process that was asked for and the line if the culprit's file and line stand
-in it; it never names a cause, since it prints stacks and says nothing of them. Programs without Ray: Ray's State API
-and dashboard have no record of them, and are not scored here.
+Parts: `plain` (programs without Ray), `ray` (a small head of its own), `collectives` (gloo, needs torch), `held-out`
+(programs that no rule was tuned on when they were first scored, in no sum), `healthy`, `healthy-ray`; without `--part`
+all of them. `--rows FILE` keeps each run's score and takes what is there as run: the bench can be run in parts.
+
+Scores: the class of the first finding, its process, its line (where the fault has one); proved where a proof is due;
+confidently wrong (a proved finding of another class or process, or any on a healthy program); seconds from the fault to
+the verdict. Without Ray the samples are taken 1 and 2.5 s after the fault, on Ray at 3 and 6 s as the watch does.
+The peers' rules: `peers.py`. Programs without Ray have no record at Ray's State API and dashboard: not scored there.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
-from monitor.inspection.threads import find_py_spy
-from tests.faults.faults import FAULTS, HEALTHY, Fault
+from benchmarks.diagnosis import peers
+from benchmarks.diagnosis.score import Score, Scores
+from benchmarks.diagnosis.table import print_tables
+from tests.faults.faults import (
+    COLLECTIVES,
+    FAULTS,
+    HEALTHY,
+    HEALTHY_ON_RAY,
+    HELD_OUT,
+    HELD_OUT_HEALTHY,
+    ON_RAY,
+    Fault,
+)
 from tests.faults.harness import Outcome, watched
+from tests.faults.ray_harness import Head, faulty_head, watched_on_ray
+
+PARTS: dict[str, tuple[Fault, ...]] = {
+    "plain": FAULTS,
+    "ray": ON_RAY,
+    "collectives": COLLECTIVES,
+    "held-out": HELD_OUT,
+    "healthy": tuple(Fault(script, ()) for script in (*HEALTHY, *HELD_OUT_HEALTHY)),
+    "healthy-ray": tuple(Fault(script, ()) for script in HEALTHY_ON_RAY),
+}
 
 
-@dataclass(frozen=True)
-class Score:
-    """One program with one seed."""
+def run(fault: Fault, part: str, seed: int, ray: Head | None) -> Score:
+    """One program once."""
+    named: dict[str, peers.Named] = {}
 
-    right_class: bool
-    right_process: bool
-    right_line: bool
-    as_due: bool
-    confidently_wrong: bool
-    peer_line: bool
-    seconds: float
+    def ask(outcome: Outcome, pids: tuple[int, ...]) -> None:
+        truth = peers.Truth(
+            outcome.culprits, frozenset(f"{outcome.script.name}:{line}" for line in outcome.lines), fault.classes
+        )
+        named["py-spy"] = peers.py_spy(pids, truth)
+        if ray is not None:
+            named["state-api"] = peers.state_api(ray, truth)
+            named["dashboard"] = peers.dashboard(ray, truth)
 
-
-def score(fault: Fault, seed: int) -> Score:
-    """Run it once."""
-    texts: list[str] = []
+    meanwhile = ask if fault.classes else None
     with tempfile.TemporaryDirectory(prefix="lsd") as folder:
-        outcome = watched(fault.script, seed, Path(folder), lambda pid: texts.append(_py_spy(pid)))
-    top = outcome.top
-    right = top is not None and top.hang_class in fault.classes
-    process = top is not None and top.culprit.pid == outcome.culprit
-    line = top is not None and top.file == str(outcome.script) and top.line in outcome.lines
-    wrong = any(
-        item.hang_class not in fault.classes or item.culprit.pid != outcome.culprit for item in outcome.verdict.findings
-    )
-    due = top is not None and top.proved is fault.proved
-    return Score(right, process, line, due, wrong, _names_line(outcome, texts[0]), outcome.seconds)
-
-
-def _py_spy(pid: int) -> str:
-    done = subprocess.run([*find_py_spy(), "dump", "--nonblocking", "--pid", str(pid)], capture_output=True, text=True)
-    return done.stdout
-
-
-def _names_line(outcome: Outcome, text: str) -> bool:
-    return any(f"{outcome.script.name}:{line})" in text for line in outcome.lines)
-
-
-def healthy(script: str, seed: int) -> int:
-    """Proved findings on a healthy program."""
-    with tempfile.TemporaryDirectory(prefix="lsd") as folder:
-        return len(watched(script, seed, Path(folder)).verdict.findings)
+        if ray is None:
+            outcome = watched(fault.script, seed, Path(folder), meanwhile)
+        else:
+            outcome = watched_on_ray(ray, fault.script, seed, Path(folder), meanwhile)
+    return Score.of(fault, part, seed, outcome, named)
 
 
 def main() -> None:
     """A row a fault, and the sums."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--only", default="")
+    parser.add_argument("--rows", type=Path)
     arguments = parser.parse_args()
     only = set(filter(None, arguments.only.split(",")))
-    scores: list[Score] = []
-    print("| fault | runs | class | process | line | as due | wrong | py-spy: line | cause | s median |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for fault in FAULTS:
-        if only and fault.script not in only:
-            continue
-        rows = [score(fault, seed) for seed in range(arguments.seeds)]
-        scores += rows
-        print(_row(fault.script, rows), flush=True)
-    print(_row("all", scores))
-    if not only:
-        false = {script: sum(healthy(script, seed) for seed in range(arguments.seeds)) for script in HEALTHY}
-        runs = len(HEALTHY) * arguments.seeds
-        print(f"\nhealthy but strange: {len(HEALTHY)} programs, {runs} runs, {sum(false.values())} proved", flush=True)
-
-
-def _row(name: str, rows: list[Score]) -> str:
-    counts = [sum(getattr(row, field) for row in rows) for field in ("right_class", "right_process", "right_line")]
-    due, wrong, peer = (
-        sum(getattr(row, field) for row in rows) for field in ("as_due", "confidently_wrong", "peer_line")
-    )
-    seconds = statistics.median(row.seconds for row in rows)
-    cells = [name, len(rows), *counts, due, wrong, peer, 0, f"{seconds:.1f}"]
-    return f"| {' | '.join(map(str, cells))} |"
+    scores = Scores(arguments.rows)
+    # A limit of time ends the bench with SIGTERM: as an exit, so that no program and no head stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(124))
+    with ExitStack() as stack:
+        ray: Head | None = None
+        for part in [arguments.part] if arguments.part else list(PARTS):
+            on_ray = part.endswith("ray")
+            for fault in PARTS[part]:
+                if only and fault.script not in only:
+                    continue
+                for seed in range(arguments.seeds):
+                    if scores.has(fault.script, seed):
+                        continue
+                    if on_ray and ray is None:
+                        ray = stack.enter_context(faulty_head())
+                    scores.add(run(fault, part, seed, ray if on_ray else None))
+    print_tables(scores.all)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from monitor.model.snapshot import (
     ProcessState,
     RayActor,
     RayCall,
+    RayGroup,
     RayNodeTotals,
     RunPosition,
     Snapshot,
@@ -50,7 +51,8 @@ TASKS_SECONDS = 5.0
 GONE = frozenset({"X", "x"})
 NO_ANSWER = ResponderAnswer(because="it was not asked")
 PLACELESS = frozenset({"PENDING_NODE_ASSIGNMENT"})
-"""Calls that wait for resources: only then are the nodes' totals asked for."""
+UNPLACED = frozenset({"PENDING", "RESCHEDULING"})
+"""Calls and placement groups that wait for resources: only then are the nodes' totals asked for."""
 
 
 class RayQuestions(Protocol):
@@ -61,6 +63,7 @@ class RayQuestions(Protocol):
     def calls(self) -> tuple[RayCall, ...]: ...
     def actors(self) -> tuple[RayActor, ...]: ...
     def nodes(self) -> tuple[RayNode, ...]: ...
+    def groups(self) -> tuple[RayGroup, ...]: ...
     def version(self) -> str: ...
 
 
@@ -91,7 +94,9 @@ def capture(
     unknown: list[Unknown] = []
     calls = _asked(api.calls, "calls", unknown)
     actors = _asked(api.actors, "actors", unknown)
-    pending = any(call.state in PLACELESS for call in calls or ())
+    # A placement group wakes nobody: where the list can't be had, only the suspicion of one is missing.
+    groups = [group for group in _asked(api.groups, "placement groups", []) or () if group.state in UNPLACED]
+    pending = bool(groups) or any(call.state in PLACELESS for call in calls or ())
     nodes = _asked(api.nodes, "nodes", unknown) if pending else ()
     unknown.extend(Unknown(name, began, because) for name, because in sorted(api.notes.items()) if because)
     with ThreadPoolExecutor(READERS, "laststep-capture") as pool:
@@ -115,6 +120,7 @@ def capture(
         calls=tuple(call for call in calls or () if call.job_id in ("", location.job_id)),
         actors=tuple(actor for actor in actors or () if actor.job_id in ("", location.job_id)),
         nodes=tuple(RayNodeTotals(node.node_id, node.resources) for node in nodes or () if node.alive),
+        groups=tuple(group for group in groups if group.job_id in ("", location.job_id)),
         grows=read.grows(cluster.gcs_address) if pending else None,
         unknown=tuple(unknown),
         unseen=location.unseen,

@@ -205,6 +205,19 @@ class RayNodeTotals:
 
 
 @dataclass(frozen=True)
+class RayGroup:
+    """A placement group (State API record)."""
+
+    group_id: str
+    name: str
+    state: str
+    """`PENDING`, `CREATED`, `REMOVED`, `RESCHEDULING`."""
+    bundles: tuple[dict[str, float], ...] = ()
+    """What each bundle reserves; one bundle lies on one node."""
+    job_id: str = ""
+
+
+@dataclass(frozen=True)
 class RunPosition:
     """Where the run stood when the snapshot was taken, for findings and replay."""
 
@@ -239,6 +252,8 @@ class Snapshot:
     actors: tuple[RayActor, ...] = ()
     nodes: tuple[RayNodeTotals, ...] = ()
     """Living nodes of the cluster; empty where not known."""
+    groups: tuple[RayGroup, ...] = ()
+    """Placement groups of the run that are not placed; empty where not known."""
     grows: bool | None = None
     """An autoscaler may add nodes. None: not known, or not asked, since no call waits for a node."""
     unknown: tuple[Unknown, ...] = ()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from monitor.model.reading import SourceError
-from monitor.model.snapshot import RayActor, RayCall
+from monitor.model.snapshot import RayActor, RayCall, RayGroup
 from monitor.sources import ray_records
 from monitor.sources.http_get import fetch, reason
 from monitor.sources.ray_discovery import NoDashboard, RayCluster
@@ -69,6 +69,10 @@ class RayApi:
     def nodes(self) -> tuple[RayNode, ...]:
         """Nodes, dead ones too."""
         return self._list("nodes", ray_records.node)
+
+    def groups(self) -> tuple[RayGroup, ...]:
+        """Placement groups, removed ones too."""
+        return self._list("placement_groups", ray_records.group)
 
     def version(self) -> str:
         """Ray's version, `2.60.0`."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from monitor.model.snapshot import RayActor, RayCall
+from monitor.model.snapshot import RayActor, RayCall, RayGroup
 
 T = TypeVar("T")
 
@@ -98,6 +98,17 @@ def actor(row: dict[str, Any]) -> RayActor:
         job_id=_text(row.get("job_id")),
         death_cause=_death(row.get("death_cause")),
         required_resources=_numbers(row.get("required_resources")),
+    )
+
+
+def group(row: dict[str, Any]) -> RayGroup:
+    """A placement group record."""
+    return RayGroup(
+        group_id=str(row["placement_group_id"]),
+        name=_text(row.get("name")),
+        state=str(row["state"]),
+        bundles=tuple(_numbers(bundle.get("unit_resources")) for bundle in row.get("bundles") or ()),
+        job_id=_text(row.get("creator_job_id")),
     )
 
 

@@ -177,6 +177,32 @@ def test_a_dead_actor_that_is_waited_for_is_named() -> None:
     assert "killed" in finding.sentence
 
 
+def _restarting(samples: list[Snapshot]) -> list[Snapshot]:
+    """The rollout server's process is gone, its actor is to come back."""
+    return [
+        replace(
+            sample,
+            processes=tuple(item for item in sample.processes if item.pid != made.ROLLOUT),
+            actors=tuple(
+                replace(actor, state="RESTARTING", pid=None) if actor.pid == made.ROLLOUT else actor
+                for actor in sample.actors
+            ),
+        )
+        for sample in samples
+    ]
+
+
+def test_an_actor_that_does_not_come_back_is_a_suspicion() -> None:
+    verdict = judge(_restarting(made.lost_wakeup(hooks=True)))
+    assert verdict.findings == ()
+    assert [finding.hang_class for finding in verdict.suspicions] == ["actor-dead"]
+
+
+def test_an_actor_that_began_to_restart_between_the_samples_is_not_even_suspected() -> None:
+    samples = made.lost_wakeup(hooks=True)
+    assert "actor-dead" not in {item.hang_class for item in judge([samples[0], _restarting(samples)[1]]).suspicions}
+
+
 @pytest.mark.parametrize("name", ["control-queue", "lost-wakeup"])
 def test_the_trainer_must_wait_for_it(name: str) -> None:
     samples = made.HANGS[name](hooks=True)

@@ -13,8 +13,9 @@ from monitor.inspection.threads import ThreadReading
 from monitor.model.descriptors import Descriptors
 from monitor.model.reading import SourceError
 from monitor.model.run import RunConfig
-from monitor.model.snapshot import EventLoopState, ProcessState, RayActor, RayCall, Snapshot
+from monitor.model.snapshot import EventLoopState, ProcessState, RayActor, RayCall, RayGroup, Snapshot
 from monitor.sources.ray_discovery import RayCluster
+from monitor.sources.ray_records import RayNode
 from monitor.sources.run_locator import RunLocation
 from monitor.sources.run_processes import RunProcess
 from monitor.sources.trainer_profile import load_profile
@@ -36,6 +37,13 @@ class FakeApi:
 
     def actors(self) -> tuple[RayActor, ...]:
         return (*made.actors(), RayActor("aa" * 16, "Other", "", "ALIVE", 99, job_id="02000000"))
+
+    def nodes(self) -> tuple[RayNode, ...]:
+        return ()
+
+    def groups(self) -> tuple[RayGroup, ...]:
+        states = {"pool_0": ("PENDING", made.JOB), "pool_1": ("CREATED", made.JOB), "pool_2": ("PENDING", "02000000")}
+        return tuple(RayGroup("aa" * 9, name, state, (), job) for name, (state, job) in states.items())
 
     def version(self) -> str:
         return "2.60.0"
@@ -69,6 +77,11 @@ def test_processes_calls_and_actors_of_the_run_are_kept_and_those_of_other_jobs_
     assert "Other" not in [actor.class_name for actor in taken.actors]
     assert taken.unseen == ("W on node cd",)
     assert taken.versions["ray"] == "2.60.0"
+
+
+def test_placement_groups_of_the_run_that_are_not_placed_are_kept() -> None:
+    taken = _taken([made.process(made.TRAINER)])
+    assert [group.name for group in taken.groups] == ["pool_0"]
 
 
 def test_the_responders_answer_is_kept_where_there_is_one() -> None:

@@ -54,3 +54,35 @@ HEALTHY = (
     "healthy_slow_lock",
     "healthy_signal",
 )
+ON_RAY = (
+    Fault("ray_self_get", ("self-get",), proved=True),
+    Fault("ray_actor_cycle", ("actor-cycle",), proved=True),
+    Fault("ray_actor_dead", ("actor-dead", "cpu-starvation")),
+    Fault("ray_cpu_starvation", ("cpu-starvation",), proved=True),
+    Fault("ray_infeasible", ("infeasible-resources",), proved=True),
+    Fault("ray_placement_group", ("infeasible-resources",)),
+    Fault("ray_loop_blocked", ("loop-blocked",), proved=True),
+    Fault("ray_own_loop_result", ("own-loop-result",), proved=True),
+    Fault("ray_lost_reply", ("lost-wakeup", "lost-reply"), proved=True),
+    Fault("ray_control_queue", ("control-queue",), proved=True),
+    Fault("ray_sync_receiver_dead", ("sync-receiver-dead",)),
+    Fault("ray_engine_stopped", ("engine-stopped",), proved=True),
+    Fault("ray_slow_leaf", ("slow-leaf",)),
+)
+"""Programs of `ray_scripts/`."""
+HEALTHY_ON_RAY = ("healthy_ray_timer", "healthy_ray_slow_server")
+HELD_OUT = (
+    Fault("held_condition", ("lost-wakeup",), proved=True),
+    Fault("held_queue_both_ends", ("queue-starved", "lock-cycle"), proved=True),
+    Fault("held_pool_starved", ("event-never-set", "queue-starved"), proved=True),
+    Fault("held_pool_worker_killed", ("dataloader-dead", "child-process", "event-never-set")),
+    Fault("held_barrier", ("event-never-set", "rank-missing"), proved=True),
+    Fault("held_gather", ("lost-wakeup",), proved=True),
+    Fault("held_pipe_both_ways", ("pipe-full",), proved=True),
+    Fault("held_threadsafe_result", ("own-loop-result",), proved=True),
+    Fault("held_reward_regex", ("reward-stuck",)),
+    Fault("held_log_pipe", ("log-pipe-blocked", "pipe-full", "process-stopped")),
+)
+"""Written from the text of the classes alone, with idioms that no rule was tuned on, and scored apart. `unknown` is no
+fault there, a confident wrong word is one."""
+HELD_OUT_HEALTHY = ("healthy_late_party", "healthy_late_notifier", "healthy_slow_pool", "healthy_stdin_server")

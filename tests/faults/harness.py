@@ -22,7 +22,7 @@ from monitor.detect.judge import judge
 from monitor.diagnose.capture import capture
 from monitor.model.finding import Finding, Verdict
 from monitor.model.run import RunConfig
-from monitor.model.snapshot import RayActor, RayCall, RunPosition
+from monitor.model.snapshot import RayActor, RayCall, RayGroup, RunPosition
 from monitor.sources import proc
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_records import RayNode
@@ -53,6 +53,9 @@ class NoRay:
     def nodes(self) -> tuple[RayNode, ...]:
         return ()
 
+    def groups(self) -> tuple[RayGroup, ...]:
+        return ()
+
     def version(self) -> str:
         return ""
 
@@ -62,11 +65,17 @@ class Outcome:
     """What came out of one program."""
 
     verdict: Verdict
-    culprit: int
+    culprits: frozenset[int]
+    """One process, or those of a cycle: each of them is right."""
     lines: frozenset[int]
     script: Path
     seconds: float
     """From the fault to the second sample's judgement."""
+
+    @property
+    def wrong(self) -> bool:
+        """A proved finding of a process that is no culprit."""
+        return any(finding.culprit.pid not in self.culprits for finding in self.verdict.findings)
 
     @property
     def top(self) -> Finding | None:
@@ -74,11 +83,16 @@ class Outcome:
         return next(iter((*self.verdict.findings, *self.verdict.suspicions)), None)
 
 
-def render(name: str, seed: int, folder: Path) -> Path:
+Meanwhile = Callable[[Outcome, tuple[int, ...]], None]
+"""What else looks at the hung program: given the outcome and the pids that a person would look at."""
+
+
+def render(name: str, seed: int, folder: Path, scripts: Path = SCRIPTS) -> Path:
     """The program of this name as this seed has it."""
     dice = random.Random(f"{name}/{seed}")
-    text = (SCRIPTS / f"{name}.py").read_text(encoding="utf-8")
+    text = (scripts / f"{name}.py").read_text(encoding="utf-8")
     text = text.replace("# seed: padding", "\n".join(["# a line"] * dice.randrange(1, 60)))
+    text = text.replace("DEPTH = 0  # seed: depth", f"DEPTH = {dice.randrange(6)}")
     text = re.sub(r"_name\b", f"_{dice.choice(WORDS)}", text)
     levels = [
         f"def level_{n}() -> None:\n    {f'level_{n - 1}' if n else 'main'}()\n" for n in range(dice.randrange(6))
@@ -91,8 +105,8 @@ def render(name: str, seed: int, folder: Path) -> Path:
 
 
 @contextmanager
-def program(script: Path, folder: Path) -> Iterator[tuple[int, int]]:
-    """Pid of the running program, and of its culprit once its fault is in place."""
+def program(script: Path, folder: Path) -> Iterator[tuple[int, frozenset[int]]]:
+    """Pid of the running program, and of its culprits once its fault is in place."""
     told = folder / "told"
     with (folder / "console.log").open("wb") as log:
         child = subprocess.Popen(
@@ -103,22 +117,36 @@ def program(script: Path, folder: Path) -> Iterator[tuple[int, int]]:
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + READY_SECONDS
-        while not told.exists():
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "console.log").read_text(errors="replace"))
-            time.sleep(0.02)
-        yield child.pid, int(told.read_text(encoding="ascii"))
+        wait_for_file(told, child, folder / "console.log")
+        yield child.pid, told_pids(told)
     finally:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
 
-def watched(name: str, seed: int, folder: Path, meanwhile: Callable[[int], None] | None = None) -> Outcome:
-    """Run one program and judge two samples of it. `meanwhile`: given the driver's pid once the verdict is there."""
+def wait_for_file(told: Path, child: subprocess.Popen[bytes], console: Path) -> None:
+    """Until the program says that its fault is in place. RuntimeError with its output: it ended, or never did."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not told.exists():
+        if child.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(console.read_text(errors="replace"))
+        time.sleep(0.02)
+
+
+def told_pids(told: Path) -> frozenset[int]:
+    """The culprits that the program told."""
+    return frozenset(map(int, told.read_text(encoding="ascii").split()))
+
+
+def marked_lines(script: Path) -> frozenset[int]:
+    """Lines that stand for the fault; empty where it has none."""
+    return frozenset(number for number, line in enumerate(script.read_text().splitlines(), 1) if MARK in line)
+
+
+def watched(name: str, seed: int, folder: Path, meanwhile: Meanwhile | None = None) -> Outcome:
+    """Run one program and judge two samples of it. `meanwhile`: called while it still hangs."""
     script = render(name, seed, folder)
-    lines = [number for number, line in enumerate(script.read_text().splitlines(), 1) if MARK in line]
-    with program(script, folder) as (driver, culprit):
+    with program(script, folder) as (driver, culprits):
         began = time.monotonic()
         time.sleep(SETTLE_SECONDS)
         position = RunPosition(name, 1, 1, "testing", last_moved_at=time.time())
@@ -128,9 +156,10 @@ def watched(name: str, seed: int, folder: Path, meanwhile: Callable[[int], None]
             samples.append(capture(RayCluster("", "", None), NoRay(), _location(driver), position))
         verdict = judge(samples)
         seconds = time.monotonic() - began
+        outcome = Outcome(verdict, culprits, marked_lines(script), script, seconds)
         if meanwhile is not None:
-            meanwhile(driver)
-    return Outcome(verdict, culprit, frozenset(lines), script, seconds)
+            meanwhile(outcome, (driver,))
+    return outcome
 
 
 def _location(driver: int) -> RunLocation:

@@ -6,6 +6,9 @@ could hold it has that resource held by living actors of the run, for their whol
 Both are suspicions where an autoscaler may add nodes, or it is not known whether one may, and where the nodes were not
 the same in both samples. Starved is one, too, where a holder, the driver or the trainer may go on by itself: it could
 end the holder. A new node can still cure a proved one; the sentence says so.
+
+A placement group that asks for more than the nodes have is always a suspicion: which object is the group's, Ray does
+not tell.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from monitor.detect.case import TRAINER_ROLES, Case
+from monitor.detect.frames import place
 from monitor.detect.graph import Edge, NodeKind
 from monitor.detect.wait_graph import call_key
 from monitor.model.fact import Evidence
 from monitor.model.finding import Culprit, Finding
-from monitor.model.snapshot import RayActor, RayCall
+from monitor.model.snapshot import RayActor, RayCall, RayGroup, RayNodeTotals
 
 PENDING = "PENDING_NODE_ASSIGNMENT"
 MOVERS = frozenset({NodeKind.PROCESS, NodeKind.THREAD, NodeKind.TASK})
@@ -37,7 +41,53 @@ def find(case: Case) -> tuple[Finding, ...]:
                 finding = _infeasible(case, call, edges) or _starved(case, call, edges)
                 if finding is not None:
                     return (finding,)
+    return _groups(case)
+
+
+def _groups(case: Case) -> tuple[Finding, ...]:
+    """A placement group that no set of the nodes holds, while the run waits for an object without a record."""
+    before = {group.group_id for group in case.scene.earlier.groups} if case.scene.earlier else set()
+    edges = case.chain_edges(lambda node: node.kind is NodeKind.OBJECT and bool(node.motions))
+    if not edges or case.working():
+        return ()
+    for group in case.scene.later.groups:
+        over = _beyond(group, case.scene.later.nodes) if group.group_id in before else ""
+        if over:
+            return (_group_finding(case, group, over, edges),)
     return ()
+
+
+def _beyond(group: RayGroup, nodes: tuple[RayNodeTotals, ...]) -> str:
+    """What it asks for and the cluster has not, in words; empty where it would fit if nothing else were there."""
+    for name in sorted({name for bundle in group.bundles for name in bundle}):
+        asked = [bundle.get(name, 0.0) for bundle in group.bundles]
+        most = max((node.totals.get(name, 0.0) for node in nodes), default=0.0)
+        if max(asked) > most:
+            return f"a bundle of {max(asked):g} {name} (the most a node has: {most:g})"
+        total = sum(node.totals.get(name, 0.0) for node in nodes)
+        if sum(asked) > total:
+            return f"{len(asked)} bundles of {sum(asked):g} {name} together (all nodes have {total:g})"
+    return ""
+
+
+def _group_finding(case: Case, group: RayGroup, over: str, edges: tuple[Edge, ...]) -> Finding:
+    name = group.name or f"{group.group_id[:16]}…"
+    waiter = case.graph.nodes[edges[-1].waiter]
+    frame = case.waiter_frame(edges)
+    sentence = (
+        f"Placement group {name} can't be placed: it asks for {over}. The run waits for an object that Ray has no "
+        f"record of{f' at {place(frame)}' if frame else ''}, as the group's own object is; that it is this one is not "
+        "proved."
+    )
+    evidence = [case.evidence(f"Ray's State API: placement group {name} is {group.state} {case.both}")]
+    if frame is not None:
+        evidence.append(case.evidence("the run waits there", frame))
+    process = case.scene.processes.get(waiter.pid or 0)
+    culprit = case.culprit(process) if process else Culprit(None, f"placement group {name}")
+    advice = "Ask for what the nodes have (`trainer.nnodes`, `trainer.n_gpus_per_node`), or add nodes."
+    links = case.links(edges)
+    finding = case.finding("infeasible-resources", sentence, culprit, frame, links, tuple(evidence), advice)
+    return replace(finding, proved=False, seconds_to_proof=None)
 
 
 def _placed(call: RayCall) -> bool:

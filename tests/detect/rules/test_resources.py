@@ -8,7 +8,7 @@ import pytest
 
 from monitor.detect.judge import judge
 from monitor.model.finding import VerdictWord
-from monitor.model.snapshot import RayCall, RayNodeTotals, Snapshot, ThreadState
+from monitor.model.snapshot import RayCall, RayGroup, RayNodeTotals, Snapshot, ThreadState
 from tests.detect import snapshots as made
 
 NODE = "ab12"
@@ -106,3 +106,26 @@ def test_a_call_that_the_trainer_does_not_wait_for_is_no_finding() -> None:
         made.changed(_samples(100, 8), made.TRAINER, threads=(made.serving(),)), made.DRIVER, threads=()
     )
     assert _classes(idle) == [] and judge(idle).suspicions == ()
+
+
+def _waiting_for_a_group(*bundles: float, state: str = "PENDING") -> list[Snapshot]:
+    """The trainer waits for an object without a record, beside a placement group of bundles with so many CPUs."""
+    lost = RayCall("9" * 48, "ready", "ready", "RUNNING", made.JOB)
+    samples = made.pair(made.head([lost]), [made.RUN])
+    group = RayGroup("ab" * 18, "pool_0", state, tuple({"CPU": cpus} for cpus in bundles), made.JOB)
+    nodes = (RayNodeTotals(NODE, {"CPU": 8.0}), RayNodeTotals("cd34", {"CPU": 8.0}))
+    return [replace(sample, nodes=nodes, groups=(group,), grows=False) for sample in samples]
+
+
+@pytest.mark.parametrize("bundles", [(16.0,), (8.0, 8.0, 8.0)])
+def test_a_placement_group_beyond_the_nodes_is_suspected_with_the_line_that_waits(bundles: tuple[float, ...]) -> None:
+    samples = _waiting_for_a_group(*bundles)
+    assert _suspected(samples, "infeasible-resources")
+    (finding,) = judge(samples).suspicions
+    assert "pool_0" in finding.sentence and finding.line == made.VALIDATE.line
+
+
+def test_a_placement_group_that_would_fit_or_came_between_the_samples_is_not_suspected() -> None:
+    assert judge(_waiting_for_a_group(8.0, 8.0)).suspicions == ()
+    earlier, later = _waiting_for_a_group(16.0)
+    assert judge([replace(earlier, groups=()), later]).suspicions == ()
