@@ -4,7 +4,8 @@
 
 Parts: `plain` (programs without Ray), `ray` (a small head of its own), `collectives` (gloo, needs torch), `held-out`,
 `held-out-2`, `held-out-ray` (programs that no rule was tuned on when they were first scored, in no sum), `healthy`,
-`healthy-ray`; without `--part` all of them. `--rows FILE` keeps each run's score and takes what is there as run: the bench can be run in parts.
+`healthy-ray`; without `--part` all of them. `--rows FILE` keeps each run's score and takes what is there as run: the
+bench can be run in parts.
 
 Scores: the class of the first finding, its process, its line (where the fault has one); proved where a proof is due;
 confidently wrong (a proved finding of another class or process, or any on a healthy program); seconds from the fault to
