@@ -2,9 +2,10 @@
 
     python -m benchmarks.diagnosis [--seeds 5] [--part plain] [--only a,b] [--rows FILE]
 
-Parts: `plain` (programs without Ray), `ray` (a small head of its own), `collectives` (gloo, needs torch), `held-out`
-(programs that no rule was tuned on when they were first scored, in no sum), `healthy`, `healthy-ray`; without `--part`
-all of them. `--rows FILE` keeps each run's score and takes what is there as run: the bench can be run in parts.
+Parts: `plain` (programs without Ray), `ray` (a small head of its own), `collectives` (gloo, needs torch), `held-out`,
+`held-out-2`, `held-out-ray` (programs that no rule was tuned on when they were first scored, in no sum), `healthy`,
+`healthy-ray`; without `--part` all of them. `--rows FILE` keeps each run's score and takes what is there as run: the
+bench can be run in parts.
 
 Scores: the class of the first finding, its process, its line (where the fault has one); proved where a proof is due;
 confidently wrong (a proved finding of another class or process, or any on a healthy program); seconds from the fault to
@@ -31,6 +32,8 @@ from tests.faults.faults import (
     HEALTHY_ON_RAY,
     HELD_OUT,
     HELD_OUT_HEALTHY,
+    HELD_OUT_ON_RAY,
+    HELD_OUT_SECOND,
     ON_RAY,
     Fault,
 )
@@ -42,6 +45,8 @@ PARTS: dict[str, tuple[Fault, ...]] = {
     "ray": ON_RAY,
     "collectives": COLLECTIVES,
     "held-out": HELD_OUT,
+    "held-out-2": HELD_OUT_SECOND,
+    "held-out-ray": HELD_OUT_ON_RAY,
     "healthy": tuple(Fault(script, ()) for script in (*HEALTHY, *HELD_OUT_HEALTHY)),
     "healthy-ray": tuple(Fault(script, ()) for script in HEALTHY_ON_RAY),
 }

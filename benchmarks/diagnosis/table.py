@@ -14,7 +14,7 @@ ON_RAY = "ray"
 def print_tables(scores: Sequence[Score]) -> None:
     """All of them, as Markdown."""
     healthy = [score for score in scores if score.part.startswith("healthy")]
-    apart = [score for score in scores if score.part == APART]
+    apart = [score for score in scores if score.part.startswith(APART)]
     faults = [score for score in scores if score not in healthy and score not in apart]
     for title, rows in (("faults", faults), ("held-out faults", apart)):
         if rows:

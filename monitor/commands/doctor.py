@@ -169,7 +169,7 @@ def _tasks(address: str | None) -> Check:
 
 def tasks_check(total: int, refused: Mapping[int, TaskReading], found: Sequence[Obstacle]) -> Check:
     """How many of `total` processes were refused, why by the facts of each, and what would change it."""
-    from monitor.inspection.asyncio_reader import MEMORY_CURE
+    from monitor.inspection.access import MEMORY_CURE
 
     name = "asyncio tasks"
     if not refused:

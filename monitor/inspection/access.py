@@ -16,6 +16,12 @@ HOOKS = "or train with the hooks in: their responder tells of threads, ObjectRef
 GIVE_CAPABILITY = "start the container with CAP_SYS_PTRACE (`--cap-add SYS_PTRACE`; Kubernetes: capabilities.add)"
 YAMA_CURE = "`sudo sysctl kernel.yama.ptrace_scope=0`, or `laststep run --readable` (its help says what that opens)"
 
+MEMORY_CURE = (
+    "another uid, Yama's ptrace_scope, a container without SYS_PTRACE or the process itself (PR_SET_DUMPABLE) forbids "
+    f"it; {YAMA_CURE}, or CAP_SYS_PTRACE allows it, {HOOKS}"
+)
+"""Where a reader was refused and the reason is not looked into."""
+
 
 @dataclass(frozen=True)
 class ReaderFacts:

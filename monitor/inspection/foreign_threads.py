@@ -28,7 +28,7 @@ def read(pid: int, python: Iterable[ThreadState]) -> tuple[str, ...]:
         return ()
     known = {number for number in listed if number}
     if len(known) < len(listed) or len(tasks) > MOST_THREADS:
-        # Python 3.10 does not tell py-spy the kernel's ids: which threads are foreign can't be said.
+        # Where Python threads' kernel ids are not known, which threads are foreign can't be said.
         return (NOT_KNOWN,)
     found = {_wait(pid, task) for task in tasks if task not in known}
     return tuple(sorted(found - {""}))

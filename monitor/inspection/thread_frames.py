@@ -10,7 +10,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from monitor.inspection.kernel_waits import KernelWait, kernel_wait
+from monitor.inspection import kernel_ids
+from monitor.inspection.kernel_waits import RUNNING, KernelWait, kernel_wait
 from monitor.inspection.object_refs import MOST_REFS, RefsUnreadable, list_items, read_refs
 from monitor.model.snapshot import Frame, ThreadState
 
@@ -22,22 +23,34 @@ SHOWN_CHARACTERS = 120
 
 def parse(pid: int, document: Sequence[dict[str, Any]], now: float) -> tuple[ThreadState, ...]:
     """The threads of py-spy's document, innermost frame first; `now`: monotonic time of the reading."""
-    return tuple(_thread(pid, thread, now) for thread in document)
+    ids = _kernel_ids(pid, document)
+    return tuple(_thread(pid, thread, ids.get(int(thread.get("thread_id") or 0), 0), now) for thread in document)
 
 
-def _thread(pid: int, thread: dict[str, Any], now: float) -> ThreadState:
+def _kernel_ids(pid: int, document: Sequence[dict[str, Any]]) -> dict[int, int]:
+    """By py-spy's id of a thread, which is its pthread handle; py-spy knows no kernel id on Python 3.10."""
+    if all(thread.get("os_thread_id") for thread in document):
+        return {}
+    handles = [(int(thread.get("thread_id") or 0), thread.get("thread_name")) for thread in document]
+    main = next((handle for handle, name in handles if name == "MainThread"), 0)
+    return {main: pid, **kernel_ids.of_handles(pid, main, [handle for handle, _ in handles])} if main else {}
+
+
+def _thread(pid: int, thread: dict[str, Any], kernel_id: int, now: float) -> ThreadState:
     raw: list[dict[str, Any]] = list(thread.get("frames") or [])
     frames = tuple(Frame(frame["name"], frame["filename"], int(frame.get("line") or 0)) for frame in raw)
     name = thread.get("thread_name") or ""
-    runs_loop, idle, blocked = loop_of(name, bool(thread.get("active")), raw, frames, now)
-    refs, unreadable = _waiting_refs(pid, raw)
-    # py-spy knows no kernel id on Python 3.10; the main thread's is that of its process.
-    thread_id = int(thread.get("os_thread_id") or (pid if name == "MainThread" else 0))
+    thread_id = int(thread.get("os_thread_id") or kernel_id)
     kernel = kernel_wait(pid, thread_id) if thread_id else KernelWait()
+    # Without the kernel's id py-spy calls every thread active that has a Python frame.
+    told = bool(thread.get("os_thread_id")) or kernel.wait in ("", RUNNING)
+    active = bool(thread.get("active")) and told
+    runs_loop, idle, blocked = loop_of(name, active, raw, frames, now)
+    refs, unreadable = _waiting_refs(pid, raw)
     return ThreadState(
         thread_id=thread_id,
         name=name,
-        active=bool(thread.get("active")),
+        active=active,
         owns_gil=bool(thread.get("owns_gil")),
         frames=frames,
         waiting_refs=refs,

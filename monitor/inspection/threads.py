@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.inspection import thread_frames
+from monitor.inspection.access import MEMORY_CURE
 from monitor.model.snapshot import ThreadState
 
 ATTEMPTS = 3
 """A process that runs may change under the reader: such a reading is tried again."""
 RETRY_SECONDS = 0.05
-PTRACE_CURE = "allow it with `sudo sysctl kernel.yama.ptrace_scope=0`, or run as the same user with CAP_SYS_PTRACE"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _read_once(py_spy: list[str], pid: int, remaining: float, timeout: float) ->
 def _refusal(pid: int, stderr: str) -> tuple[ThreadReading, bool]:
     text = " ".join(stderr.split())[:300]
     if "ermission" in text or "EPERM" in text or "not permitted" in text:
-        return ThreadReading(unknown=f"reading pid {pid} is not permitted: {PTRACE_CURE}"), True
+        return ThreadReading(unknown=f"reading pid {pid} is not permitted: {MEMORY_CURE}"), True
     if not os.path.exists(f"/proc/{pid}"):
         return ThreadReading(unknown=f"pid {pid} is gone"), True
     if "python version" in text.lower() or "libpython" in text.lower():

@@ -15,7 +15,8 @@ import pytest
 
 from monitor.detect.judge import judge
 from monitor.diagnose.capture import Readers, capture
-from monitor.inspection.asyncio_reader import MEMORY_CURE, TaskReading, read_tasks
+from monitor.inspection.access import MEMORY_CURE
+from monitor.inspection.asyncio_reader import TaskReading, read_tasks
 from monitor.inspection.responder import ask
 from monitor.model.finding import VerdictWord
 from monitor.model.reading import SourceError

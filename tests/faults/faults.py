@@ -85,4 +85,18 @@ HELD_OUT = (
 )
 """Written from the text of the classes alone, with idioms that no rule was tuned on, and scored apart. `unknown` is no
 fault there, a confident wrong word is one."""
+HELD_OUT_SECOND = (
+    Fault("held_child_spins", ("reward-stuck", "child-process")),
+    Fault("held_lock_kept", ("lost-wakeup",), proved=True),
+    Fault("held_loop_joins", ("loop-blocked", "own-loop-result"), proved=True),
+    Fault("held_record_lock", ("file-lock",)),
+    Fault("held_silent_judge", ("reward-stuck", "socket-silent")),
+    Fault("held_executor", ("semaphore-exhausted",), proved=True),
+)
+HELD_OUT_ON_RAY = (
+    Fault("held_ray_wait", ("event-never-set",), proved=True),
+    Fault("held_ray_nested", ("queue-starved",), proved=True),
+    Fault("held_ray_ring", ("actor-cycle", "control-queue"), proved=True),
+)
+"""As `HELD_OUT`, written by someone else."""
 HELD_OUT_HEALTHY = ("healthy_late_party", "healthy_late_notifier", "healthy_slow_pool", "healthy_stdin_server")

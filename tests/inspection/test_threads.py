@@ -12,6 +12,7 @@ import pytest
 
 from monitor.inspection.threads import ThreadReading, parse_dump, read_threads
 from monitor.model.snapshot import ThreadState
+from tests.inspection.asyncio_reader.targets import python
 
 WAITS = """
 import asyncio, socket, threading, time
@@ -33,9 +34,13 @@ time.sleep(3600)
 """
 
 
-@pytest.fixture(scope="module")
-def waiting() -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE)
+@pytest.fixture(scope="module", params=["3.10", "own"])
+def waiting(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
+    """This interpreter, and Python 3.10, whose thread states hold no kernel id."""
+    interpreter = sys.executable if request.param == "own" else python(request.param)
+    if interpreter is None:
+        pytest.skip(f"Python {request.param} is not here")
+    child = subprocess.Popen([interpreter, "-c", WAITS], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"up\n"
     yield child
     child.kill()
@@ -43,10 +48,8 @@ def waiting() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _at_rest(threads: dict[str, ThreadState]) -> bool:
-    """Before 3.11 py-spy knows no kernel id of a thread, and calls every one active that has a Python frame."""
     idle = threads["idle_loop"].loop_idle and threads["timed_loop"].loop_idle
-    known = sys.version_info >= (3, 11)
-    return idle and not (known and any(thread.active for thread in threads.values()))
+    return idle and not any(thread.active for thread in threads.values())
 
 
 def _threads(pid: int) -> dict[str, ThreadState]:
@@ -72,7 +75,6 @@ def test_loops_are_told_idle_or_blocked_with_their_age(waiting: subprocess.Popen
     assert not idle and age is not None and 0 <= age < 3600
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="before 3.11 a thread's kernel id is not in its state")
 def test_the_kernel_tells_which_waits_end_by_themselves(waiting: subprocess.Popen[bytes]) -> None:
     threads = _threads(waiting.pid)
     waits = {name: (thread.kernel_wait, thread.kernel_wait_ends) for name, thread in threads.items()}
@@ -83,6 +85,11 @@ def test_the_kernel_tells_which_waits_end_by_themselves(waiting: subprocess.Pope
     assert waits["idle_loop"] == ("poll", False)
     assert waits["timed_loop"] == ("poll", True)
     assert waits["blocked_loop"] == ("sleep", True)
+
+
+def test_each_thread_has_a_kernel_id_of_its_own(waiting: subprocess.Popen[bytes]) -> None:
+    ids = {thread.thread_id for thread in _threads(waiting.pid).values()}
+    assert ids == set(map(int, os.listdir(f"/proc/{waiting.pid}/task")))
 
 
 def test_frames_are_innermost_first_with_locals_of_the_wait(waiting: subprocess.Popen[bytes]) -> None:

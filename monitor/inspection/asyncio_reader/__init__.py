@@ -12,17 +12,13 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from monitor.inspection.access import MEMORY_CURE
 from monitor.inspection.asyncio_reader.errors import UNREADABLE, NotReadable
 from monitor.inspection.asyncio_reader.layouts import layout_of
 from monitor.inspection.asyncio_reader.reading import ProcessReader, ProcessTasks
 from monitor.inspection.asyncio_reader.target import NO_PERMISSION, Target, describe, is_same
 from monitor.model.snapshot import AsyncioTask, EventLoopState
 
-MEMORY_CURE = (
-    "another uid, Yama's ptrace_scope, a container without SYS_PTRACE or the process itself (PR_SET_DUMPABLE) forbids "
-    "it; `sudo sysctl kernel.yama.ptrace_scope=0` or CAP_SYS_PTRACE allows it, and with the hooks (trainer_hooks) in, "
-    "their responder answers instead"
-)
 REMEMBERED = 1024
 
 _lock = threading.Lock()
