@@ -49,7 +49,7 @@ TARGETS: dict[str, float | dict[int, float]] = {
     "over_bytes_per_s": 0,
     "rss_mb": 80,
     "key_p95_ms": 50,
-    "key_bytes_most": 2000,
+    "key_bytes_p95": 2000,
     "status_json_ms": 400,
 }
 """Largest value that was asked for, by figure, by columns where it depends on them."""
@@ -134,6 +134,7 @@ def answer_times(path: Path, rows: int, columns: int) -> dict[str, float]:
         "key_p50_ms": round(ordered[KEYS // 2], 1),
         "key_p95_ms": round(ordered[int(KEYS * 0.95)], 1),
         "key_bytes": round(statistics.median(sizes)),
+        "key_bytes_p95": sorted(sizes)[int(len(sizes) * 0.95)],
         "key_bytes_most": max(sizes),
     }
 

@@ -10,13 +10,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from monitor.engine.source_set import SourceSet
 from monitor.model.finding import Verdict
 from monitor.model.json_form import to_json, to_json_brief
-from monitor.model.run import RunState
+from monitor.model.run import PhaseSpan, RunState
 from monitor.model.snapshot import EventLoopState, ProcessState, Snapshot
 from monitor.sources.ray_discovery import RayCluster
 
@@ -67,7 +68,13 @@ def live_document(
 
 def run_document(state: RunState) -> dict[str, Any]:
     """The run as JSON; its phases, which are most of it, without what they hold by default."""
-    return {**to_json(replace(state, spans=())), "spans": [to_json_brief(span) for span in state.spans]}
+    return {**to_json(replace(state, spans=())), "spans": [_span_document(span) for span in state.spans]}
+
+
+@lru_cache(maxsize=2048)
+def _span_document(span: PhaseSpan) -> dict[str, Any]:
+    """One phase; made once, since nearly all of them have ended and stay as they are."""
+    return to_json_brief(span)
 
 
 def _processes(sources: SourceSet) -> list[dict[str, Any]]:
