@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitor.detect.case import Case
+from monitor.detect.case import TRAINER_ROLES, Case
+from monitor.detect.frames import place
 from monitor.detect.graph import EdgeKind, Motion, MotionKind, NodeKind
+from monitor.detect.standing import is_main
+from monitor.detect.thread_waits import thread_wait
 from monitor.detect.wait_graph import RUN_KEY
 
 MOST = 5
@@ -23,11 +26,26 @@ def healthy_reasons(case: Case) -> tuple[str, ...]:
 def unknown_reasons(case: Case) -> tuple[str, ...]:
     """Why nothing is proved."""
     if not case.starts:
-        return ("neither the driver nor the trainer could be read: no chain of waits begins anywhere",)
+        return _no_beginning(case)
     reasons = [*_idle_loops(case), *_waiting_tasks(case), *_loops_in_c(case), *_texts(_ends(case))]
     if not reasons:
         reasons = list(_texts(_whole_run(case))) or ["no chain of waits leads from the trainer to a cause"]
     return tuple(dict.fromkeys(reasons))[:MOST]
+
+
+def _no_beginning(case: Case) -> tuple[str, ...]:
+    """No thread of the driver or the trainer waits in a way that can be followed: where their main threads stand."""
+    processes = [process for process in case.scene.processes.values() if process.role in TRAINER_ROLES]
+    threads = [(process, thread) for process in processes for thread in process.threads]
+    if not threads:
+        return ("neither the driver nor the trainer could be read: no chain of waits begins anywhere",)
+    stands = [
+        f"{case.scene.label(process.pid)} stands at {place(thread_wait(thread).users) or 'no line of its own code'}, "
+        "which no chain of waits leads on from"
+        for process, thread in threads
+        if is_main(process, thread)
+    ]
+    return tuple(stands) or ("no thread of the driver or the trainer waits for anything that can be followed",)
 
 
 def _ends(case: Case) -> list[Motion]:

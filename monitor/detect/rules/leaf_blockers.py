@@ -2,8 +2,8 @@
 
 Each class: one predicate on a standing thread, most specific first; all are suspicions, since what they wait for may
 come by itself. `gil-held`, `dataloader-dead`, `reward-stuck`, `checkpoint-stuck`, `sync-receiver-dead`,
-`replay-starved`, `file-lock`, `storage-blocked`, `child-process`, `socket-silent`, `poll-loop`, `python-spin`,
-`slow-leaf`.
+`replay-starved`, `file-lock`, `storage-blocked`, `pipe-full`, `child-process`, `socket-silent`, `poll-loop`,
+`python-spin`, `slow-leaf`.
 """
 
 from __future__ import annotations
@@ -110,6 +110,13 @@ BLOCKERS = (
         lambda item: item.process.state == "D" or _is_file(item, "open", "write", "read"),
         "waits for a file or a disk",
         "Look at the file system, or at the other end of that FIFO.",
+    ),
+    Blocker(
+        "pipe-full",
+        lambda item: _standing_in(item, "write", "pipe:"),
+        "writes to a pipe that nobody empties",
+        "Look at the reader: it may be stopped, or write to a pipe itself. Read and write at the same time "
+        "(`communicate`), or send the output to a file.",
     ),
     Blocker(
         "child-process",
