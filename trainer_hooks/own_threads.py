@@ -56,7 +56,7 @@ def waited_refs(links: list[Link]) -> tuple[list[str], str]:
     refs = []
     for item in list(waited)[:MOST_REFS]:
         # Only Ray's own ids: a method of anything else could be the run's code.
-        if type(item).__name__ != "ObjectRef" or not type(item).__module__.startswith("ray."):
+        if type(item).__name__ != "ObjectRef" or type(item).__module__.partition(".")[0] != "ray":
             return [], f"it waits for a {type(item).__name__}, which is no ObjectRef"
         refs.append(str(item.hex()))
     return refs, f"only the first {MOST_REFS} ObjectRefs were told" if len(waited) > MOST_REFS else ""

@@ -47,6 +47,7 @@ SAMPLE_POLL = "_wait_for_next_poll"
 SERVICE_NAMES = frozenset({"PythonGCThread", "ray_import_thread", "ray_listen_error_messages", "ray_print_logs"})
 OUR_NAMES = "laststep-"
 _SERVICE_FILES = ("/tqdm/_monitor.py",)
+_SERVED = ("/multiprocessing/", "/logging/handlers.py", "/concurrent/futures/process.py")
 _LOCK_MODULES = ("/threading.py", "/queue.py", "/concurrent/futures/_base.py", "/concurrent/futures/thread.py")
 _OUTSIDE_MODULES = ("/socket.py", "/ssl.py", "/selectors.py", "/subprocess.py", "/socketserver.py", "/http/client.py")
 
@@ -91,8 +92,23 @@ def _is_service(thread: ThreadState, users: Frame | None) -> bool:
         return True
     if thread.runs_loop or thread.waiting_refs or thread.refs_unreadable:
         return False
-    works = any(frame.function.endswith(("_WorkItem.run", "Timer.run")) for frame in frames)
-    return users is None and not works and all(is_standard(frame) or is_ray(frame) for frame in frames)
+    return users is None and not _works(frames) and all(is_standard(frame) or is_ray(frame) for frame in frames)
+
+
+def _works(frames: tuple[Frame, ...]) -> bool:
+    """A timer, or a pool's work, whose frames are all the standard library's: it does something by itself.
+
+    Python 3.10 names no classes: there `run` of threading.py is a service only where it runs one that is known.
+    """
+    for position, frame in enumerate(frames):
+        if frame.function.endswith(("_WorkItem.run", "Timer.run")):
+            return True
+        if frame.function == "run" and frame.file.endswith("/concurrent/futures/thread.py"):
+            return True
+        if frame.function == "run" and frame.file.endswith("/threading.py"):
+            inner = frames[position - 1] if position else None
+            return inner is None or not (is_ray(inner) or any(part in inner.file for part in _SERVED))
+    return False
 
 
 def _ray_wait(thread: ThreadState, users: Frame | None) -> ThreadWait:

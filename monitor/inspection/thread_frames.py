@@ -32,8 +32,14 @@ def _kernel_ids(pid: int, document: Sequence[dict[str, Any]]) -> dict[int, int]:
     if all(thread.get("os_thread_id") for thread in document):
         return {}
     handles = [(int(thread.get("thread_id") or 0), thread.get("thread_name")) for thread in document]
-    main = next((handle for handle, name in handles if name == "MainThread"), 0)
-    return {main: pid, **kernel_ids.of_handles(pid, main, [handle for handle, _ in handles])} if main else {}
+    # Where `threading` was never imported threads have no name: the only one is taken for the main thread, and its
+    # record has to say so.
+    main = next((handle for handle, name in handles if name == "MainThread" or len(handles) == 1), 0)
+    if not main:
+        return {}
+    named = any(name == "MainThread" for _, name in handles)
+    found = kernel_ids.of_handles(pid, main, [handle for handle, _ in handles])
+    return {main: pid, **found} if named else found
 
 
 def _thread(pid: int, thread: dict[str, Any], kernel_id: int, now: float) -> ThreadState:

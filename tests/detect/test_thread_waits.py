@@ -19,6 +19,8 @@ def _thread(*frames: Frame, name: str = "worker", **fields: object) -> ThreadSta
 
 USER = Frame("step", "/app/engine.py", 12)
 WAIT = Frame("Condition.wait", f"{PYTHON}/threading.py", 327)
+PLAIN_RUN = Frame("run", f"{PYTHON}/threading.py", 953)
+"""As Python 3.10 names it: a thread's target or a timer."""
 WORKER = Frame("_worker", f"{PYTHON}/concurrent/futures/thread.py", 81)
 
 
@@ -32,6 +34,9 @@ WORKER = Frame("_worker", f"{PYTHON}/concurrent/futures/thread.py", 81)
         (_thread(WAIT, Frame("TMonitor.run", "/e/lib/python3.11/site-packages/tqdm/_monitor.py", 60)), Doing.SERVICE),
         (_thread(Frame("_WorkItem.run", f"{PYTHON}/concurrent/futures/thread.py", 58), WORKER), Doing.UNKNOWN),
         (_thread(WAIT, Frame("Timer.run", f"{PYTHON}/threading.py", 1376)), Doing.UNKNOWN),
+        (_thread(Frame("run", f"{PYTHON}/concurrent/futures/thread.py", 58), WORKER), Doing.UNKNOWN),
+        (_thread(Frame("wait", f"{PYTHON}/threading.py", 320), PLAIN_RUN), Doing.UNKNOWN),
+        (_thread(Frame("get", f"{PYTHON}/multiprocessing/queues.py", 103), PLAIN_RUN), Doing.SERVICE),
         (made.idle_loop(), Doing.LOOP_IDLE),
         (made.getting(["aa" * 28], USER), Doing.GET),
         (replace(made.getting(["aa" * 28], USER), locals_repr={"timeout_ms": "500"}), Doing.TIMED),

@@ -58,12 +58,13 @@ def judged(head: Any, mode: str, folder: Path) -> dict[str, Any]:
             time.sleep(0.1)
         print(mode, "is ready" if told.exists() else "did not become ready", file=sys.stderr)
         samples = _samples(head, mode)
-        pids = [process.pid for process in samples[-1].processes]
+        # The run's own processes: Ray's daemons did not make themselves unreadable.
+        pids = [item.pid for item in samples[-1].processes if item.role == "driver" or item.actor_id]
         permitted = [pid for pid in pids if not read_threads(pid).unknown or read_tasks(pid).tasks is not None]
     finally:
         job.terminate()
         job.wait(30)
-    told_by = sorted({process.threads_from for process in samples[-1].processes})
+    told_by = sorted({item.threads_from for item in samples[-1].processes if item.pid in pids})
     return {"verdict": to_json(judge(samples)), "permitted": permitted, "threads_from": told_by}
 
 

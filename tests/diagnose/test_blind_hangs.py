@@ -14,12 +14,10 @@ import pytest
 
 from tests.diagnose.test_real_hangs import ACTORS, CULPRITS, REPOSITORY
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(
-        os.environ.get("LASTSTEP_BLIND_HANGS") != "1", reason="five hangs on a Ray without permissions: asked for only"
-    ),
-]
+pytestmark = pytest.mark.real
+
+MODES = sorted(set(CULPRITS) - {"engine-stopped"})
+"""A stopped process is told by /proc, which everybody may read."""
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +29,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
         if setpriv is None:
             pytest.skip("root needs setpriv to be without CAP_SYS_PTRACE")
         words = [setpriv, "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", *words]
-    done = subprocess.run([*words, *sorted(CULPRITS)], cwd=REPOSITORY, capture_output=True, text=True, timeout=400)
+    done = subprocess.run([*words, *MODES], cwd=REPOSITORY, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("mode", sorted(CULPRITS))
+@pytest.mark.parametrize("mode", MODES)
 def test_a_hang_is_proved_with_culprit_and_line_though_no_memory_may_be_read(told: Any, mode: str) -> None:
     assert told[mode]["permitted"] == [], "something could be read after all: the test shows nothing"
     assert "py-spy" not in told[mode]["threads_from"] and "hooks" in told[mode]["threads_from"]

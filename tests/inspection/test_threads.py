@@ -92,6 +92,20 @@ def test_each_thread_has_a_kernel_id_of_its_own(waiting: subprocess.Popen[bytes]
     assert ids == set(map(int, os.listdir(f"/proc/{waiting.pid}/task")))
 
 
+def test_an_only_thread_without_a_name_is_the_main_thread() -> None:
+    interpreter = python("3.10")
+    if interpreter is None:
+        pytest.skip("Python 3.10 is not here")
+    code = "import time; print('up', flush=True); time.sleep(3600)"
+    with subprocess.Popen([interpreter, "-c", code], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"up\n"
+        try:
+            (thread,) = read_threads(child.pid, timeout=30.0).threads
+            assert (thread.name, thread.thread_id) == ("", child.pid)
+        finally:
+            child.kill()
+
+
 def test_frames_are_innermost_first_with_locals_of_the_wait(waiting: subprocess.Popen[bytes]) -> None:
     threads = _threads(waiting.pid)
     assert threads["on_an_event"].frames[0].function.endswith("wait")
