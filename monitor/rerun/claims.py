@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.ledger import process_identity
+from monitor.rerun.calibration import FOLDER
 from monitor.rerun.environment import RERUN_VARIABLE
 
 if TYPE_CHECKING:
@@ -74,7 +75,12 @@ def end_leftovers(out_directory: str) -> None:
             except psutil.Error:
                 continue
     psutil.wait_procs(found, timeout=END_SECONDS)
-    note = Path(out_directory) / FOLDER_NOTE
+    for place in (Path(out_directory), Path(out_directory) / FOLDER):
+        _remove_ray_folder(place / FOLDER_NOTE)
+
+
+def _remove_ray_folder(note: Path) -> None:
+    """Delete the temporary folder of Ray that `note` names, if it is one of ours."""
     try:
         folder = Path(note.read_text(encoding="utf-8").strip())
         ours = folder.lstat().st_uid == os.getuid()
@@ -86,6 +92,8 @@ def end_leftovers(out_directory: str) -> None:
 
 def _carries(pid: int, mark: bytes) -> bool:
     try:
-        return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
+    # A calibration's processes carry the folder below.
+    return any(entry == mark or entry.startswith(mark + b"/") for entry in entries)
