@@ -45,8 +45,6 @@ WATCH = (
     "with Ledger.open(Path(sys.argv[1])) as ledger, ledger.claim_watch(sys.argv[2]):\n"
     "    while True: claims.settle(ledger); time.sleep(0.2)"
 )
-LATEST_SECONDS = {"child process": 16.0, "own Ray": 30.0}
-"""A kill comes between the call that starts the rerun and this long after it."""
 PATIENCE = 180.0
 
 
@@ -94,6 +92,8 @@ class Scene:
             "XDG_STATE_HOME": str(folder / "state"),
             "LASTSTEP_DIR": str(folder / "run"),
         }
+        self.latest: dict[str, float] = {}
+        """Way → seconds that an undisturbed rerun took: a kill comes at any moment of that long."""
         self.ends: Counter[str] = Counter()
         self.faults: list[str] = []
         self.path.parent.mkdir(parents=True)
@@ -104,13 +104,25 @@ class Scene:
             last = folder / "of-the-run" / "checkpoints" / f"global_step_{STEP}"
             ledger.save_checkpoint_manifest(RUN, STEP, checkpoints.manifest(last))
 
+    def leave_alone(self, way: str, number: int) -> None:
+        """One rerun that nothing disturbs: it must be done."""
+        with Ledger.open(self.path) as ledger:
+            try:
+                *_, row = watch_rerun(ledger, start(planned(ledger, way, number), ledger))
+                end = row.status
+            except Refused as error:
+                end = f"refused: {error}"
+        print(f"left alone ({way}): {end}", file=sys.stderr, flush=True)
+        if end != "done":
+            self.faults.append(f"{way}, left alone: {end}")
+
     def kill(self, number: int, way: str, target: str) -> None:
         """One rerun, one kill, and what is left."""
         with Ledger.open(self.path) as ledger:
             known = {row.id for row in ledger.reruns(RUN)}
             scores = len(ledger.scores(RUN))
         began = time.monotonic()
-        delay = self.chance.uniform(0.0, LATEST_SECONDS[way])
+        delay = self.chance.uniform(0.0, self.latest[way])
         log = (self.folder / f"starter-{number}.log").open("wb")
         words = [sys.executable, "-m", "benchmarks.rerun_kills", "--begin", str(self.path), way, str(number)]
         starter = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
@@ -231,18 +243,22 @@ def measure(kills: int, seed: int) -> dict[str, object]:
     """All kills, then one rerun that is left alone and must be done."""
     with tempfile.TemporaryDirectory(prefix="lskills") as folder:
         scene = Scene(Path(folder), seed)
+        for way in WAYS:
+            began = time.monotonic()
+            scene.leave_alone(way, kills + len(scene.latest))
+            scene.latest[way] = time.monotonic() - began
         for number in range(kills):
             scene.kill(number, WAYS[number % 2], TARGETS[number // 2 % len(TARGETS)])
-        last = []
-        for number, way in enumerate(WAYS, kills):
-            with Ledger.open(scene.path) as ledger:
-                try:
-                    *_, row = watch_rerun(ledger, start(planned(ledger, way, number), ledger))
-                    last.append(f"{way}: {row.status}")
-                except Refused as error:
-                    last.append(f"{way}: refused: {error}")
-        scene.faults += [f"the last one was left alone: {end}" for end in last if not end.endswith(": done")]
-    return {"kills": kills, "seed": seed, "ends": dict(sorted(scene.ends.items())), "faults": scene.faults}
+        for number, way in enumerate(WAYS, kills + len(WAYS)):
+            scene.leave_alone(way, number)
+        latest = {way: round(seconds, 1) for way, seconds in scene.latest.items()}
+    return {
+        "kills": kills,
+        "seed": seed,
+        "undisturbed_seconds": latest,
+        "ends": dict(sorted(scene.ends.items())),
+        "faults": scene.faults,
+    }
 
 
 def main() -> int:
