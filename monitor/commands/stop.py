@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     plan, reading = look(arguments)
     _tell(plan)
-    document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "status": "planned"}
+    phrases = [phrase for phrase in (plan.phrase, plan.loss_phrase) if phrase]
+    document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "phrases": phrases, "status": "planned"}
     if arguments.dry_run:
         if arguments.json:
             print_json(document)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.ledger import process_identity
-from monitor.rerun.calibration import FOLDER
 from monitor.rerun.environment import RERUN_VARIABLE
 
 if TYPE_CHECKING:
@@ -75,12 +74,7 @@ def end_leftovers(out_directory: str) -> None:
             except psutil.Error:
                 continue
     psutil.wait_procs(found, timeout=END_SECONDS)
-    for place in (Path(out_directory), Path(out_directory) / FOLDER):
-        _remove_ray_folder(place / FOLDER_NOTE)
-
-
-def _remove_ray_folder(note: Path) -> None:
-    """Delete the temporary folder of Ray that `note` names, if it is one of ours."""
+    note = Path(out_directory) / FOLDER_NOTE
     try:
         folder = Path(note.read_text(encoding="utf-8").strip())
         ours = folder.lstat().st_uid == os.getuid()

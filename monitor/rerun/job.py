@@ -112,8 +112,9 @@ def work(
     record.write_document(plan, "preflight.json", [to_json(line) for line in lines])
     cancellation.check()
     place = own_process if plan.python else own_ray
-    calibrated = calibrate(plan, cancellation)
-    document = place.evaluate(plan, cancellation, lambda done, total: record.progress(ledger, identity, done, total))
+    with place.opened(plan, cancellation) as evaluate:
+        calibrated = calibrate(plan, evaluate)
+        document = evaluate(plan, lambda done, total: record.progress(ledger, identity, done, total))
     record.verifying(ledger, identity)
     outcome = read_outcome(document)
     record.write_document(plan, plan.attestation_path.name, outcome.attestation)
@@ -136,7 +137,7 @@ def work(
     record.done(ledger, identity, score)
 
 
-def calibrate(plan: RerunPlan, cancellation: Cancellation) -> Calibrated | None:
+def calibrate(plan: RerunPlan, evaluate: own_ray.Evaluate) -> Calibrated | None:
     """Repeat the training's own score that the plan names, in a folder below; None where it names none."""
     asked = plan.calibration
     if asked is None:
@@ -149,8 +150,7 @@ def calibrate(plan: RerunPlan, cancellation: Cancellation) -> Calibrated | None:
         calibration=None,
     )
     Path(inner.out_directory).mkdir(mode=0o700)
-    place = own_process if plan.python else own_ray
-    document = place.evaluate(inner, cancellation, lambda _done, _total: None)
+    document = evaluate(inner, lambda _done, _total: None)
     outcome = read_outcome(document)
     found = refusals(
         outcome.attestation,

@@ -24,12 +24,13 @@ def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = Fa
     feed = Feed(ledger_opener(ledger_path), run)
     feed.start()
     from monitor.tui.dashboard import Dashboard
+    from monitor.tui.stop_door import CommandStops
     from monitor.tui.theme import chosen
 
     palette = chosen(theme or _settled_theme(), no_color=bool(os.environ.get("NO_COLOR")))
 
     reruns = LedgerReruns(Path(ledger_path) if ledger_path is not None else None)
-    return Dashboard(feed, reruns, read_only=read_only, palette=palette).show()
+    return Dashboard(feed, reruns, CommandStops(), read_only=read_only, palette=palette).show()
 
 
 def _settled_theme() -> str:
