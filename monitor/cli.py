@@ -24,6 +24,8 @@ CALLS = {
     "run": "start a training command with the hooks in and a watch on it",
     "audit": "past experiments from logs, scripts, dumps and git history: which scores are true",
     "rerun": "fill a missing final score from a checkpoint: plan, preflight, launch",
+    "stop": "end a hung run: what it holds, the bundle, typed words, then only its processes",
+    "rescue": "ask a hung run's idle workers to save weights that are not on disk",
     "demo": "the built-in GRPO run, live, with hangs to order",
     "serve": "the dashboard in a browser, behind a token",
     "config": "every setting, its value and where it comes from",

@@ -86,6 +86,8 @@ def end_leftovers(out_directory: str) -> None:
 
 def _carries(pid: int, mark: bytes) -> bool:
     try:
-        return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
+    # A calibration's processes carry the folder below.
+    return any(entry == mark or entry.startswith(mark + b"/") for entry in entries)

@@ -20,7 +20,8 @@ from typing import Any
 from monitor.ledger.store import Ledger
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import to_json
-from monitor.rerun import own_process, own_ray, record
+from monitor.rerun import calibration, own_process, own_ray, record
+from monitor.rerun.calibration import Calibrated
 from monitor.rerun.cancellation import Cancellation, Cancelled
 from monitor.rerun.checkpoint_facts import checkpoint_facts
 from monitor.rerun.facts import PreflightFacts, PreflightLine
@@ -28,6 +29,7 @@ from monitor.rerun.gather import data_facts, gather
 from monitor.rerun.plan import RerunPlan, read_plan
 from monitor.rerun.preflight import judge, refuse
 from monitor.rerun.verify import Outcome, make_score, objections
+from quant.verification import refusals
 
 
 class NoScore(LaststepError):
@@ -110,7 +112,9 @@ def work(
     record.write_document(plan, "preflight.json", [to_json(line) for line in lines])
     cancellation.check()
     place = own_process if plan.python else own_ray
-    document = place.evaluate(plan, cancellation, lambda done, total: record.progress(ledger, identity, done, total))
+    with place.opened(plan, cancellation) as evaluate:
+        calibrated = calibrate(plan, evaluate)
+        document = evaluate(plan, lambda done, total: record.progress(ledger, identity, done, total))
     record.verifying(ledger, identity)
     outcome = read_outcome(document)
     record.write_document(plan, plan.attestation_path.name, outcome.attestation)
@@ -120,10 +124,43 @@ def work(
     if found:
         raise NoScore("; ".join(found))
     score = make_score(
-        plan, ledger.run(plan.run), outcome, lines, identity=identity, data_sha256=data.sha256, now=time.time()
+        plan,
+        ledger.run(plan.run),
+        outcome,
+        lines,
+        identity=identity,
+        data_sha256=data.sha256,
+        now=time.time(),
+        calibrated=calibrated,
     )
     cancellation.check()
     record.done(ledger, identity, score)
+
+
+def calibrate(plan: RerunPlan, evaluate: own_ray.Evaluate) -> Calibrated | None:
+    """Repeat the training's own score that the plan names, in a folder below; None where it names none."""
+    asked = plan.calibration
+    if asked is None:
+        return None
+    inner = dataclasses.replace(
+        plan,
+        step=asked.step,
+        checkpoint=asked.checkpoint,
+        out_directory=str(Path(plan.out_directory) / calibration.FOLDER),
+        calibration=None,
+    )
+    Path(inner.out_directory).mkdir(mode=0o700)
+    document = evaluate(inner, lambda _done, _total: None)
+    outcome = read_outcome(document)
+    found = refusals(
+        outcome.attestation,
+        recipe=plan.recipe,
+        checkpoint_fingerprint=outcome.attestation.get("checkpoint_fingerprint"),
+        start_fingerprint=outcome.attestation.get("start_fingerprint"),
+    )
+    calibrated = calibration.judge(asked, document, found)
+    record.write_document(plan, "calibration.json", to_json(calibrated))
+    return calibrated
 
 
 def read_outcome(document: dict[str, Any]) -> Outcome:

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from monitor.rerun.cancellation import Cancellation
 from monitor.rerun.environment import child_environment
 from monitor.rerun.environment_lines import best_gpu
 from monitor.rerun.facts import GpuSpace
+from monitor.rerun.own_ray import Evaluate
 from monitor.rerun.plan import CannotPlan, RerunPlan
 from monitor.rerun.verl_facts import gpus
 
@@ -44,6 +46,13 @@ class EvaluationFailed(LaststepError):
 
     HELP_TEXT = "see evaluation.log in the rerun's folder"
     exit_code = ExitCode.INTERNAL
+
+
+@contextmanager
+def opened(plan: RerunPlan, cancellation: Cancellation) -> Iterator[Evaluate]:
+    """What evaluates one plan after the other, each in a child of its own."""
+    del plan
+    yield lambda inner, progress: evaluate(inner, cancellation, progress)
 
 
 def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[int, int], None]) -> dict[str, Any]:

@@ -35,12 +35,20 @@ class EvaluationFailed(LaststepError):
     exit_code = ExitCode.INTERNAL
 
 
-def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """The evaluation's result as a document. Raises `EvaluationFailed`, `Cancelled`, `RayHeadFailed`."""
+Evaluate = Callable[[RerunPlan, Callable[[int, int], None]], dict[str, Any]]
+
+
+@contextmanager
+def opened(plan: RerunPlan, cancellation: Cancellation) -> Iterator[Evaluate]:
+    """The Ray; what it gives evaluates one plan after the other and returns each result as a document.
+
+    One Ray for all of them: a process keeps the token of the first Ray that it connected to. Raises `EvaluationFailed`,
+    `Cancelled`, `RayHeadFailed`.
+    """
     with _folder(plan) as folder, RayHead.start(folder, num_cpus=1, dies_with_parent=True) as head:
         cancellation.check()
         with _driver(head, cancellation):
-            return _evaluate(plan, cancellation, progress)
+            yield lambda inner, progress: _evaluate(inner, cancellation, progress)
 
 
 @contextmanager
@@ -83,6 +91,9 @@ def _evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[i
     except RayError as error:
         said = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
         raise EvaluationFailed(f"the evaluation's process ended or gave no answer: {said}") from error
+    finally:
+        # The next evaluation needs its slot.
+        ray.kill(actor)
     if "error" in document:
         raise EvaluationFailed(str(document["error"]), str(document["help"]))
     return document

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import MalformedRecord, from_json, to_json
 from monitor.model.run import RunState
-from monitor.rerun import routes
+from monitor.rerun import calibration, routes
+from monitor.rerun.calibration import Calibration
 from monitor.rerun.installed import installed
 from monitor.rerun.recorded_config import recorded_config
 from monitor.rerun.routes import Route
@@ -98,6 +99,9 @@ class RerunPlan:
     """What evaluates, and why."""
     routes: tuple[Route, ...] = ()
     """Every way to evaluate it, at most one chosen."""
+    calibration: Calibration | None = None
+    """The training's own score that is repeated first."""
+    calibration_reason: str = ""
 
     @property
     def dump_path(self) -> Path:
@@ -136,13 +140,15 @@ def make_plan(
     recipe, label = _recipe(training, quant)
     name = f"{state.name}-step{chosen}-{label}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     ledger_file = Path(ledger.path).resolve()
+    metric = _metric(state)
+    repeat, why = calibration.choose(ledger, state, chosen, metric, recipe_asked=quant is not None)
     return RerunPlan(
         schema=SCHEMA,
         run=state.name,
         step=chosen,
         final=None if state.final_step is None else chosen == state.final_step,
         trainer=state.trainer,
-        metric=_metric(state),
+        metric=metric,
         checkpoint=_checkpoint(state, chosen),
         start_model=_absolute(state.config.model_path),
         validation_file=_validation_file(state),
@@ -166,6 +172,8 @@ def make_plan(
         config_source=source,
         route_reason=routes.reason(verl),
         routes=routes.choose(verl, installed(python or sys.executable) if verl else None, routes.weight_sync()),
+        calibration=repeat,
+        calibration_reason=why,
     )
 
 

@@ -14,6 +14,7 @@ from monitor.ledger.standings import judge_score
 from monitor.model.fact import Evidence
 from monitor.model.run import RunState
 from monitor.model.score import Provenance, Score, Standing
+from monitor.rerun.calibration import RECIPE_LINES, Calibrated
 from monitor.rerun.facts import CheckpointFacts, LineState, PreflightLine, WeightsFacts
 from monitor.rerun.plan import RerunPlan
 from quant.verification import refusals
@@ -71,8 +72,12 @@ def make_score(
     identity: str,
     data_sha256: str | None,
     now: float,
+    calibrated: Calibrated | None = None,
 ) -> Score:
-    """The score with its provenance and standing; an unknown preflight line that matters makes it `unproven`."""
+    """The score with its provenance and standing; an unknown preflight line that matters makes it `unproven`.
+
+    So does a calibration that failed; one that repeated every output answers a doubt of the recipe.
+    """
     attestation = outcome.attestation
     provenance = Provenance(
         source="rerun",
@@ -88,22 +93,29 @@ def make_score(
         data_sha256=data_sha256,
         dump_path=outcome.dump_path,
         rerun_id=identity,
-        evidence=_evidence(plan, lines, now),
+        evidence=_evidence(plan, lines, now, calibrated),
         attestation=attestation,
     )
     bare = Score(plan.run, plan.step, plan.metric, outcome.value, now, provenance)
     standing, reasons = judge_score(bare, run)
-    standing, reasons = with_doubts(tuple(standing), tuple(reasons), lines)
+    standing, reasons = with_doubts(tuple(standing), tuple(reasons), lines, calibrated)
     return Score(plan.run, plan.step, plan.metric, outcome.value, now, provenance, standing, reasons)
 
 
 def with_doubts(
-    standing: tuple[Standing, ...], reasons: tuple[str, ...], lines: Sequence[PreflightLine]
+    standing: tuple[Standing, ...],
+    reasons: tuple[str, ...],
+    lines: Sequence[PreflightLine],
+    calibrated: Calibrated | None = None,
 ) -> tuple[tuple[Standing, ...], tuple[str, ...]]:
     """The standing with what preflight could not know: noted, and `unproven` where the unknown matters."""
     unknown = [line for line in lines if line.state is LineState.UNKNOWN and line.name in NOTED_LINES]
     noted = tuple(f"preflight could not tell: {line.sentence}" for line in unknown)
-    if any(line.doubt for line in unknown):
+    answered = RECIPE_LINES if calibrated is not None and calibrated.exact else frozenset()
+    failed = calibrated is not None and not calibrated.stands
+    if calibrated is not None:
+        noted = (calibrated.sentence, *noted)
+    if failed or any(line.doubt for line in unknown if line.name not in answered):
         kept = tuple(word for word in standing if word is not Standing.VALID)
         standing = kept if Standing.UNPROVEN in kept else (*kept, Standing.UNPROVEN)
     return standing, (*reasons, *noted)
@@ -115,11 +127,17 @@ NOTED_LINES = frozenset(
 """Preflight lines whose unknowns bear on what the score means; those about the machine don't."""
 
 
-def _evidence(plan: RerunPlan, lines: Sequence[PreflightLine], now: float) -> tuple[Evidence, ...]:
+def _evidence(
+    plan: RerunPlan, lines: Sequence[PreflightLine], now: float, calibrated: Calibrated | None
+) -> tuple[Evidence, ...]:
     file = str(Path(plan.out_directory) / "preflight.json")
     seen = tuple(Evidence(f"preflight {line.name}: {line.state.value}: {line.sentence}", file) for line in lines)
     proof = Evidence("attestation made inside the process that evaluated", str(plan.attestation_path), None, now)
-    return (proof, *seen)
+    said = calibrated.sentence if calibrated else plan.calibration_reason
+    repeated = (Evidence(said, str(Path(plan.out_directory) / "calibration.json")),) if calibrated else ()
+    if not calibrated and said:
+        repeated = (Evidence(said),)
+    return (proof, *repeated, *seen)
 
 
 def _declared(plan: RerunPlan) -> str | None:

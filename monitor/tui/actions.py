@@ -37,6 +37,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("show('log')", ("5",), "Log", "the run's log: all of it, filtered and searched", in_footer=False),
     Action("plan_rerun", ("r",), "rerun", "plan the rerun of the final score, or of the selected one", changes=True),
     Action(
+        "stop_run",
+        ("X",),
+        "stop",
+        "what of a hung run would be stopped, and what is lost; typed words stop it",
+        views=("hang", "rerun"),
+        changes=True,
+        in_footer=False,
+    ),
+    Action(
         "bundle",
         ("b",),
         "bundle",

@@ -35,13 +35,14 @@ def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = Fa
     feed = Feed(opener, run)
     feed.start()
     from monitor.tui.dashboard import Dashboard
+    from monitor.tui.stop_door import CommandStops
     from monitor.tui.theme import chosen
 
     palette = chosen(theme or _settled_theme(), no_color=bool(os.environ.get("NO_COLOR")))
 
     reruns = LedgerReruns(Path(ledger_path) if ledger_path is not None else None)
     try:
-        return Dashboard(feed, reruns, read_only=read_only, palette=palette).show()
+        return Dashboard(feed, reruns, CommandStops(), read_only=read_only, palette=palette).show()
     finally:
         if others is not None:
             others.stop()

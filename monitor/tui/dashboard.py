@@ -31,10 +31,10 @@ from monitor.tui.rerun_door import PlannedRerun, RerunDoor
 from monitor.tui.rerun_flow import RerunFlow, Stage
 from monitor.tui.screens.log import make_filter
 from monitor.tui.screenshot import rows_of, saved
+from monitor.tui.stop_door import StopDoor
+from monitor.tui.stop_keys import PURPOSE, StopKeys
 from monitor.tui.theme import DARK, Theme, following
-from monitor.tui.view_keys import ViewKeys
 from monitor.tui.view_state import Report
-from monitor.tui.widgets.prompt import Prompt
 
 
 def _bindings() -> list[BindingType]:
@@ -44,15 +44,21 @@ def _bindings() -> list[BindingType]:
     ]
 
 
-class Dashboard(ViewKeys):
-    """The application. `feed` reads the ledger; `reruns` plans and launches, None where that is not possible."""
+class Dashboard(StopKeys):
+    """The application. `feed` reads the ledger; `reruns` plans and launches, `stops` stops; None: not possible here."""
 
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
 
     def __init__(
-        self, feed: Feed, reruns: RerunDoor | None = None, *, read_only: bool = False, palette: Theme = DARK
+        self,
+        feed: Feed,
+        reruns: RerunDoor | None = None,
+        stops: StopDoor | None = None,
+        *,
+        read_only: bool = False,
+        palette: Theme = DARK,
     ) -> None:
-        super().__init__(feed, read_only=read_only, palette=palette)
+        super().__init__(feed, stops, read_only=read_only, palette=palette)
         self._reruns = None if read_only else reruns
         self._stacks_of: str | None = None
 
@@ -157,10 +163,6 @@ class Dashboard(ViewKeys):
 
     # Typing.
 
-    @property
-    def _prompt(self) -> Prompt:
-        return self.screen_stack[0].query_one(Prompt)
-
     def action_filter(self) -> None:
         """Type a filter; elsewhere than on Scores, it is the log's."""
         if self.state.view not in ("log", "scores"):
@@ -178,6 +180,8 @@ class Dashboard(ViewKeys):
             self._prompt.close()
         elif self._prompt.purpose == "confirm":
             self._confirm(event.value)
+        elif self._prompt.purpose == PURPOSE:
+            self.stop_typed(event.value)
 
     def _confirm(self, typed: str) -> None:
         flow = self.state.flow

@@ -105,6 +105,14 @@ class MissingSetEngine(SmallEngine):
         raise EvaluationError("the validation set has no column `prompt`", "name the column")
 
 
+class InvertedEngine(SmallEngine):
+    """Scores what the sound engine does not."""
+
+    def score(self, sample: Sample, generation: Generation) -> float:
+        """The opposite."""
+        return 1.0 - super().score(sample, generation)
+
+
 def small_network(seed: int = 1) -> Any:
     """Two linear layers with weights drawn from a seed."""
     torch.manual_seed(seed)
@@ -117,4 +125,5 @@ DYING = DyingEngine()
 RAISING = RaisingEngine()
 FORGETFUL = ForgetfulEngine()
 SWITCHED_OFF = SwitchedOffEngine()
+INVERTED = InvertedEngine()
 MISSING_SET = MissingSetEngine()

@@ -10,6 +10,7 @@ from monitor.tui.dashboard import Dashboard
 from monitor.tui.feed import Feed
 from monitor.tui.rerun_door import PlannedRerun
 from monitor.tui.screen_data import ScreenData
+from monitor.tui.stop_door import PlannedStop
 from tests.tui import examples
 
 
@@ -55,15 +56,34 @@ class FakeReruns:
         return "r1"
 
 
+class FakeStops:
+    """A `StopDoor`."""
+
+    def __init__(self, *phrases: str, problem: LaststepError | None = None) -> None:
+        self._phrases, self._problem = phrases, problem
+        self.stopped: list[PlannedStop] = []
+
+    def plan(self, run: str) -> PlannedStop:
+        if self._problem is not None:
+            raise self._problem
+        return PlannedStop(
+            run, ("  driver (pid 7)", "  Ray itself, and other jobs in it, stay"), self._phrases or (run,)
+        )
+
+    def stop(self, planned: PlannedStop) -> str:
+        self.stopped.append(planned)
+        return f"{planned.run} is stopped"
+
+
 def dashboard(
-    data: ScreenData, reruns: FakeReruns | None = None, *, read_only: bool = False
+    data: ScreenData, reruns: FakeReruns | None = None, *, read_only: bool = False, stops: FakeStops | None = None
 ) -> tuple[Dashboard, FakeLedger]:
     """A dashboard that reads from a fake ledger, with its thread running."""
     ledger = FakeLedger(data)
     feed = Feed(lambda: ledger, None, clock=lambda: examples.NOW)
     feed.start()
     feed.first_reading.wait(10)
-    return Dashboard(feed, reruns or FakeReruns(), read_only=read_only), ledger
+    return Dashboard(feed, reruns or FakeReruns(), stops, read_only=read_only), ledger
 
 
 def rows(app: Dashboard) -> list[str]:

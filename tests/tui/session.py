@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from monitor.tui.dashboard import Dashboard
 from monitor.tui.screen_data import ScreenData
-from tests.tui.fakes import FakeLedger, FakeReruns, dashboard, rows
+from tests.tui.fakes import FakeLedger, FakeReruns, FakeStops, dashboard, rows
 
 
 class Session:
@@ -46,10 +46,15 @@ class Session:
 
 @asynccontextmanager
 async def opened(
-    data: ScreenData, size: tuple[int, int] = (80, 24), reruns: FakeReruns | None = None, *, read_only: bool = False
+    data: ScreenData,
+    size: tuple[int, int] = (80, 24),
+    reruns: FakeReruns | None = None,
+    *,
+    read_only: bool = False,
+    stops: FakeStops | None = None,
 ) -> AsyncIterator[Session]:
     doors = reruns or FakeReruns()
-    app, ledger = dashboard(data, doors, read_only=read_only)
+    app, ledger = dashboard(data, doors, read_only=read_only, stops=stops)
     async with app.run_test(size=size) as pilot:
         session = Session(app, ledger, doors, pilot)
         await session.until_shown("q quit")

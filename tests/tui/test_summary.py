@@ -48,7 +48,7 @@ def test_a_silent_watch_is_no_healthy_run() -> None:
 
 def test_how_far_names_phase_age_and_limit() -> None:
     answer = summary.far(examples.healthy())
-    assert (answer.word, answer.sentence) == ("step 29/29", "testing for 7 s (limit 30 s)")
+    assert (answer.word, answer.sentence) == ("step 29/29", "testing 7 s so far (limit 30 s)")
 
 
 def test_time_left_is_an_estimate_in_coarse_steps_and_only_of_a_healthy_run() -> None:
