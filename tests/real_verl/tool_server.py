@@ -22,6 +22,8 @@ class ToolServer:
 
         class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             daemon_threads = True
+            # All samples of a step call at once; a full queue refuses on unix sockets.
+            request_queue_size = 64
 
         self._server = Server(str(path), Handler)
         threading.Thread(target=self._server.serve_forever, name="tool", daemon=True).start()
