@@ -11,6 +11,7 @@ COMMANDS = (
     ("watch_cost",),
     ("hooks_cost",),
     ("terminal_cost",),
+    ("watch_week",),
     ("terminal_kills",),
     ("ledger_kills",),
     ("ledger_speed",),

@@ -166,7 +166,7 @@ def _pieces(word: str, longest: int) -> Iterable[str]:
         yield word
 
 
-def changed(old: Line, new: Line, width: int, gap: int = 16) -> list[tuple[int, int]]:
+def changed(old: Line, new: Line, width: int, gap: int = 8) -> list[tuple[int, int]]:
     """Where two rows of `width` cells differ, as (first, last + 1); places less than `gap` cells apart are joined."""
     first, before, after = _differing(fit(old, width), fit(new, width))
     runs: list[tuple[int, int]] = []
@@ -211,7 +211,7 @@ def _cells(content: Line) -> list[tuple[str, str, str]]:
     return cells
 
 
-def columns(left: Sequence[Line], right: Sequence[Line], left_width: int, width: int, gap: int = 2) -> list[Line]:
+def columns(left: Sequence[Line], right: Sequence[Line], left_width: int, width: int, gap: int = 8) -> list[Line]:
     """Two blocks side by side, `left` in `left_width` cells, the pair in `width`."""
     rows = max(len(left), len(right))
     right_width = width - left_width - gap
