@@ -105,12 +105,12 @@ class MissingSetEngine(SmallEngine):
         raise EvaluationError("the validation set has no column `prompt`", "name the column")
 
 
-class InvertedEngine(SmallEngine):
-    """Scores what the sound engine does not."""
+class StingyEngine(SmallEngine):
+    """Another reward than the training's: no answer is right."""
 
     def score(self, sample: Sample, generation: Generation) -> float:
-        """The opposite."""
-        return 1.0 - super().score(sample, generation)
+        """Nothing."""
+        return 0.0
 
 
 def small_network(seed: int = 1) -> Any:
@@ -125,5 +125,5 @@ DYING = DyingEngine()
 RAISING = RaisingEngine()
 FORGETFUL = ForgetfulEngine()
 SWITCHED_OFF = SwitchedOffEngine()
-INVERTED = InvertedEngine()
+STINGY = StingyEngine()
 MISSING_SET = MissingSetEngine()

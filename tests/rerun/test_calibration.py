@@ -197,7 +197,7 @@ def test_the_trainings_earlier_score_is_repeated_first_output_by_output(
 def test_an_engine_that_differs_from_the_trainings_gives_an_unproven_score_that_says_so(
     ledger: Ledger, own_folders: Path
 ) -> None:
-    plan = made(ledger, own_folders / "of-the-run", "INVERTED", own_process=True)
+    plan = made(ledger, own_folders / "of-the-run", "STINGY", own_process=True)
     *_, last = watch_rerun(ledger, start(plan, ledger))
     assert last.status == "done", last.error
     (score,) = [score for score in ledger.scores(RUN) if score.provenance.source == "rerun"]
