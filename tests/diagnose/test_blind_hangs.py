@@ -14,7 +14,13 @@ import pytest
 
 from tests.diagnose.test_real_hangs import ACTORS, CULPRITS, REPOSITORY
 
-pytestmark = pytest.mark.real
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(
+        os.environ.get("LASTSTEP_BLIND_HANGS") != "1",
+        reason="four hangs on a Ray without permissions, a minute on a quiet machine: asked for only",
+    ),
+]
 
 MODES = sorted(set(CULPRITS) - {"engine-stopped"})
 """A stopped process is told by /proc, which everybody may read."""

@@ -24,7 +24,8 @@ def test_a_stall_is_said_once_with_its_reason_and_its_end() -> None:
 
 def test_a_suspicion_is_said_in_the_place_of_the_bare_stall() -> None:
     assert _said(replace(STALL, findings=(SUSPICION,)), HEALTHY) == ["suspected tool-stuck: an agent loop waits"]
-    both = replace(STALL, findings=(SUSPICION,), suspicions=(SUSPICION,))
+    starved = replace(SUSPICION, hang_class="replay-starved")
+    both = replace(STALL, findings=(SUSPICION,), suspicions=(starved,))
     assert _said(both, STALL) == ["suspected tool-stuck: an agent loop waits"]
 
 
