@@ -93,7 +93,7 @@ class Scene:
             "LASTSTEP_DIR": str(folder / "run"),
         }
         self.latest: dict[str, float] = {}
-        """Way → seconds that an undisturbed rerun took: a kill comes at any moment of that long."""
+        """Way → seconds that the last rerun that was done took: a kill comes at any moment of that long."""
         self.ends: Counter[str] = Counter()
         self.faults: list[str] = []
         self.path.parent.mkdir(parents=True)
@@ -121,7 +121,7 @@ class Scene:
         with Ledger.open(self.path) as ledger:
             known = {row.id for row in ledger.reruns(RUN)}
             scores = len(ledger.scores(RUN))
-        began = time.monotonic()
+        began, at = time.monotonic(), time.time()
         delay = self.chance.uniform(0.0, self.latest[way])
         log = (self.folder / f"starter-{number}.log").open("wb")
         words = [sys.executable, "-m", "benchmarks.rerun_kills", "--begin", str(self.path), way, str(number)]
@@ -129,17 +129,30 @@ class Scene:
         label = f"kill {number} ({way}, {target}, {delay:.1f} s)"
         hit = self._strike(target, starter, number, delay)
         if target != "starter":
-            starter.wait(PATIENCE)
+            self._wait(starter, f"kill {number} ({way}, {target})")
         row = self._end(known)
         how = row.status if row else "never began"
         self.ends[f"{target}{'' if hit else ' (was over or not there yet)'}: {how}"] += 1
         took = time.monotonic() - began
+        if row and row.status == "done" and row.ended_at:
+            # The machine's other work comes and goes, and a rerun's length with it.
+            self.latest[way] = row.ended_at - at
         print(
             f"{label}: over after {took:.1f} s, hit {hit}, {how}: {row.error if row else ''}",
             file=sys.stderr,
             flush=True,
         )
         self._look(label, number, row, scores, must_end_done=target in ("starter", "dashboard", "watch") and bool(row))
+
+    def _wait(self, starter: subprocess.Popen[bytes], label: str) -> None:
+        """Wait for the starter; one that hangs is a fault of its rerun, and is ended with what belongs to it."""
+        try:
+            starter.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.faults.append(f"{label}: neither failed nor done after {PATIENCE:.0f} s")
+            for pid in self._jobs():
+                os.kill(pid, 9)
+            starter.wait(PATIENCE)
 
     def _strike(self, target: str, starter: subprocess.Popen[bytes], number: int, delay: float) -> bool:
         """kill -9 after `delay`; False where there was nothing to kill."""
