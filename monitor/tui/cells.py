@@ -208,7 +208,7 @@ def _cells(content: Line) -> list[tuple[str, str, str]]:
     return cells
 
 
-def columns(left: Sequence[Line], right: Sequence[Line], left_width: int, width: int, gap: int = 8) -> list[Line]:
+def columns(left: Sequence[Line], right: Sequence[Line], left_width: int, width: int, gap: int = 2) -> list[Line]:
     """Two blocks side by side, `left` in `left_width` cells, the pair in `width`."""
     rows = max(len(left), len(right))
     right_width = width - left_width - gap
