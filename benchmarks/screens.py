@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -145,6 +146,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "docs" / "screens")
     parser.add_argument("--state", type=Path, help="folder of the ledger and the runs (default: a new temporary one)")
     arguments = parser.parse_args()
+    # Ended from outside it leaves by its `with`s, and so takes its demo with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="laststep-pictures-") as temporary:
         folder = Path(temporary)

@@ -58,3 +58,17 @@ def test_yaml_that_would_run_code_is_refused(tmp_path: Path) -> None:
 def test_every_setting_reaches_some_code(name: str) -> None:
     sources = Path(settings.__file__).parent.rglob("*.py")
     assert any(f"settings.{name}" in source.read_text() for source in sources), f"{name} is documented and read by none"
+
+
+@pytest.mark.parametrize("name", ["-oProxyCommand=x", "a b/c", "x;y", "$(id)"])
+def test_a_host_that_ssh_or_a_shell_would_take_for_more_is_refused_with_its_place(tmp_path: Path, name: str) -> None:
+    own = tmp_path / "monitor.yaml"
+    own.write_text(f"hosts: 'gpu-a {name}'\n")
+    with pytest.raises(settings.BadConfig, match=r"monitor\.yaml, line 1: hosts: .* is no name of a machine"):
+        settings.load(own)
+
+
+def test_hosts_are_taken_as_ssh_takes_them(tmp_path: Path) -> None:
+    own = tmp_path / "monitor.yaml"
+    own.write_text("hosts: 'gpu-b ada@gpu-c 10.0.0.7'\n")
+    assert settings.load(own).hosts == "gpu-b ada@gpu-c 10.0.0.7"
