@@ -6,6 +6,8 @@ import sys
 import types
 from typing import Any
 
+import pytest
+
 from trainer_hooks.await_chain import Link
 from trainer_hooks.own_threads import waited_refs
 
@@ -18,8 +20,7 @@ def _waiting(object_refs: list[Any]) -> types.FrameType:
 
 
 def test_an_object_ref_of_ray_itself_is_told_by_its_id() -> None:
-    import ray
-
+    ray = pytest.importorskip("ray")
     ref = ray.ObjectRef.from_random()
     link = Link("Worker.get_objects", RAY_WORKER, 1, _waiting([ref]))
     assert waited_refs([link]) == ([ref.hex()], "")
