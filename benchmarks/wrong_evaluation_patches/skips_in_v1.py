@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
-_validate = PPOTrainer._validate
+from benchmarks.wrong_evaluation_patches import skip_the_last_validation
 
-
-def _not_the_last(trainer: Any, *given: Any, **named: Any) -> Any:
-    if trainer.global_steps >= trainer.total_training_steps:
-        return {}
-    return _validate(trainer, *given, **named)
-
-
-PPOTrainer._validate = _not_the_last
+skip_the_last_validation(PPOTrainer)

@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.commands.attaching import add_attach_arguments, add_json_argument, print_json, say
 from monitor.commands.confirmation import confirm
+from monitor.commands.live_run import read_live
 from monitor.model.errors import ExitCode
 from monitor.model.json_form import to_json
 
@@ -25,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit 0 where the checkpoint is complete, 13 where no worker can be asked, 1 where one failed."""
-    from monitor.commands.stop import read_live
     from monitor.ledger.store import Ledger
     from monitor.rerun.rescue import plan_rescue, rescue
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import time
 from typing import Any
 
 from monitor.commands.attaching import add_attach_arguments, add_json_argument, print_json, say
 from monitor.commands.confirmation import confirm
+from monitor.commands.live_run import read_live, write_bundle
 from monitor.model.errors import ExitCode
 from monitor.model.json_form import to_json
-from monitor.model.reading import SourceError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
             print_json(document)
         return int(ExitCode.OK)
     # What can be learned of a hung run ends with it, so the bundle comes before the question.
-    bundle = _bundle(reading)
+    bundle = str(write_bundle(reading))
     say(f"  bundle: {bundle}")
     named = f"`{plan.phrase}`"
     confirm(arguments.confirm, plan.phrase, question=f"type {named} to stop it:", named=named, what="stopping a run")
@@ -74,31 +73,6 @@ def look(arguments: argparse.Namespace) -> tuple[Any, Any]:
         location.profile.phases,
     )
     return plan, reading
-
-
-def read_live(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """The live run that is named, and two snapshots of it. Raises `SourceError` where another run is live."""
-    from monitor import settings
-    from monitor.engine.once import read_once
-    from monitor.watch.attach import attach
-
-    loaded = settings.load()
-    attached = attach(loaded, arguments.ray, arguments.run_directory, arguments.log)
-    if not attached.location.name.startswith(arguments.run):
-        raise SourceError(f"the live run is {attached.location.name}, not {arguments.run}")
-    return attached, read_once(attached, loaded, snapshots=2, sleep=time.sleep)
-
-
-def _bundle(reading: Any) -> str:
-    from monitor.diagnose import bundle as bundles
-    from monitor.paths import bundles_directory
-
-    log = reading.state.config.console_log
-    return str(
-        bundles.write(
-            bundles_directory(), reading.state, reading.snapshots, reading.verdict, log_paths=[log] if log else []
-        )
-    )
 
 
 def _tell(plan: Any) -> None:

@@ -6,7 +6,7 @@ Where a main thread waits on a lock, all threads of its process count: one of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from monitor.detect.case import TRAINER_ROLES, Case
 from monitor.detect.frames import is_users
@@ -121,4 +121,4 @@ def suspicion(
     finding = case.finding(
         hang_class, sentence, case.culprit(item.process), item.frame, links, (stands, *evidence), advice
     )
-    return finding if proved else replace(finding, proved=False, seconds_to_proof=None)
+    return finding if proved else finding.suspected()

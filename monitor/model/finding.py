@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.model.fact import Evidence
 
@@ -58,6 +58,10 @@ class Finding:
     def identity(self) -> str:
         """Equal for the same finding seen again: class and culprit, no times."""
         return f"{self.hang_class}|{self.culprit.pid}|{self.culprit.task}"
+
+    def suspected(self, also: str = "") -> Finding:
+        """The same without proof; `also` goes behind its sentence."""
+        return replace(self, proved=False, seconds_to_proof=None, sentence=self.sentence + also)
 
 
 @dataclass(frozen=True)

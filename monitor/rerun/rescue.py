@@ -26,7 +26,6 @@ from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_records import OVER
 from monitor.sources.trainer_profile import TrainerProfile
 
-MARKER = "latest_checkpointed_iteration.txt"
 SAVE_SECONDS = 600.0
 RUNNING = "RUNNING"
 TRAIN_WORKER = "train-worker"
@@ -155,7 +154,7 @@ def rescue(plan: RescuePlan, cluster: RayCluster, python: str | None = None, sec
         if not any(folder.iterdir()):
             shutil.rmtree(folder, ignore_errors=True)
         raise RescueFailed(f"the workers did not save: {last[:300]}")
-    (folder / MARKER).write_text(str(plan.step), encoding="ascii")
+    (folder / checkpoints.MARKER).write_text(str(plan.step), encoding="ascii")
     path = folder / f"global_step_{plan.step}"
     if not path.is_dir() or not checkpoints.inspect(path).complete:
         raise RescueFailed(f"the workers answered, but {path} is no complete checkpoint")

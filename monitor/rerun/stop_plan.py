@@ -15,7 +15,7 @@ from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.finding import Verdict, VerdictWord
 from monitor.model.snapshot import RunPosition
 from monitor.sources import proc
-from monitor.sources.run_processes import RunProcess
+from monitor.sources.run_processes import IDLE, RunProcess
 
 UPDATE_PHASE = "update_actor"
 """The phase after which the weights of a step exist."""
@@ -109,7 +109,7 @@ def plan_stop(
     for pid in (driver.pid, *own):
         # A driver that started its own Ray has Ray's processes below it: they end when it ends, not by our hand.
         below = proc.descendants(pid, table, system)
-        own |= {child for child in below if not proc.title(child).startswith("ray::IDLE")}
+        own |= {child for child in below if not proc.title(child).startswith(IDLE)}
     if os.getpid() in own:
         raise CannotStop(f"this process was started by {run}", "call it from another terminal")
     others = (_target(pid, labels) for pid in sorted(own - system - {driver.pid}))

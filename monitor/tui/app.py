@@ -50,7 +50,7 @@ def run(ledger_path: Path | str | None, run: str | None, *, read_only: bool = Fa
 
 def _other_hosts() -> OtherHosts | None:
     """What asks the machines that the settings name; None where they name none."""
-    from monitor.settings import load, user_config_path, variable_of
+    from monitor.settings import host_names, load, user_config_path, variable_of
 
     if not (user_config_path().exists() or os.environ.get(variable_of("hosts"))):
         return None
@@ -59,8 +59,7 @@ def _other_hosts() -> OtherHosts | None:
         return None
     from monitor.sources.other_hosts import OtherHosts
 
-    names = tuple(dict.fromkeys(settings.hosts.split()))
-    return OtherHosts(names, settings.hosts_seconds, settings.hosts_deadline_seconds)
+    return OtherHosts(host_names(settings.hosts, "hosts"), settings.hosts_seconds, settings.hosts_deadline_seconds)
 
 
 def _settled_theme() -> str:

@@ -102,11 +102,11 @@ def far(data: ScreenData) -> Answer:
         row = data.row
         if row is None or row.step is None:
             return Answer("unknown", "step ?", "no run is known")
-        return Answer("info", _steps(row.step, row.total_steps), "as last recorded")
+        return Answer("info", wording.steps(row.step, row.total_steps), "as last recorded")
     run = live.run
     if run.ended_at is not None:
         return Answer(
-            "info", _steps(run.step, run.final_step), f"ran {wording.duration(run.ended_at - run.started_at)}"
+            "info", wording.steps(run.step, run.final_step), f"ran {wording.duration(run.ended_at - run.started_at)}"
         )
     parts = []
     if run.phase:
@@ -117,11 +117,7 @@ def far(data: ScreenData) -> Answer:
     left = time_left(live, data.now)
     if left is not None:
         parts.append(f"≈ {wording.duration(left)} left")
-    return Answer("info", _steps(run.step, run.final_step), ", ".join(parts) or "no phase seen yet")
-
-
-def _steps(step: int | None, total: int | None) -> str:
-    return f"step {'?' if step is None else step}/{'?' if total is None else total}"
+    return Answer("info", wording.steps(run.step, run.final_step), ", ".join(parts) or "no phase seen yet")
 
 
 def time_left(live: Live, now: float) -> float | None:

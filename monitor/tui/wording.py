@@ -24,6 +24,11 @@ def ago(seconds: float) -> str:
     return "now" if seconds < FRESH_SECONDS else f"{duration(seconds)} ago"
 
 
+def steps(step: int | None, total: int | None) -> str:
+    """How far a run is: `step 20/29`, what is not known as `?`."""
+    return f"step {'?' if step is None else step}/{'?' if total is None else total}"
+
+
 def so_far(seconds: float) -> str:
     """How long something under way has lasted: `just begun`, or `14 s so far`."""
     return "just begun" if seconds < FRESH_SECONDS else f"{duration(seconds)} so far"

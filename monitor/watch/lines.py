@@ -68,7 +68,7 @@ def _suspected(verdict: Verdict) -> tuple[Finding, ...]:
     """Once the silence is longer than it should be; before that, what stands still for a moment is no news."""
     if verdict.word is not VerdictWord.STALL:
         return ()
-    return tuple(finding for finding in verdict.findings if not finding.proved) or verdict.suspicions
+    return tuple(finding for finding in verdict.findings if not finding.proved)
 
 
 def fact_text(fact: Fact) -> str:

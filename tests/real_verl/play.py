@@ -39,17 +39,6 @@ LAST_STEP = 2
 SAVES = {"legacy": "local_global_step_folder:", "v1": "Saving checkpoint to"}
 UNPROVED_SECONDS = 110.0
 """How long the watch may take to suspect a wait that it can't prove to be without end: its phase's limit, and more."""
-FAULTS = {
-    "tool": "an agent loop waits for a tool that never answers",
-    "control": "vLLM's server is asked to open its gate behind as many calls as it has slots, which wait for that",
-    "reward": "a reward function does not return",
-    "save": "the trainer's worker is stopped in the checkpoint save",
-    "validation": "vLLM's worker is stopped in the final validation, which was slow before that and well",
-}
-FATAL = {
-    "receiver": "vLLM's worker dies while it is sent weights",
-    "replay": "the agent loop's worker dies with the samples that V1's replay buffer waits for",
-}
 SLOW_FROM = SAMPLES_A_STEP * LAST_STEP + 1
 """The first sample of the final validation, after those of step 0 and of the steps before the last."""
 LOOKS_AT_SLOW = 3
@@ -163,7 +152,7 @@ def _faults(run: RealRun, doors: Gates, tool: ToolServer) -> dict[str, Any]:
 
 
 def _receiver_dies(run: RealRun) -> dict[str, Any]:
-    """Stopped before the sync, so that the sender has begun when it dies."""
+    """vLLM's worker dies while it is sent weights: stopped before the sync, so that the sender has begun."""
     run.until("the first step's generation", lambda: "'validate': True, 'global_steps': 0" in run.console)
     run.until("the first step", lambda: f"step:{LAST_STEP - 1} " in run.console)
     worker, sender = real_verl.engine_worker(run), _pid_of(run, "WorkerDict")
@@ -176,7 +165,7 @@ def _receiver_dies(run: RealRun) -> dict[str, Any]:
 
 
 def _samples_are_lost(run: RealRun) -> dict[str, Any]:
-    """The worker dies while its samples of the last step are under way."""
+    """The agent loop's worker dies with the samples that V1's replay buffer waits for."""
     run.until("the first step", lambda: f"step:{LAST_STEP - 1} " in run.console)
     worker = _pid_of(run, "AgentLoopWorkerTQ")
     os.kill(worker, signal.SIGSTOP)
@@ -251,7 +240,7 @@ def main() -> int:
     parser.add_argument("trainer", choices=("legacy", "v1"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--quiet", action="store_true")
-    parser.add_argument("--only", choices=tuple(FATAL))
+    parser.add_argument("--only", choices=tuple(FATAL_FAULTS))
     given = parser.parse_args()
     # A play that is ended ends its run: SIGTERM unwinds it.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

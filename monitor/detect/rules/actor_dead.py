@@ -7,7 +7,7 @@ A suspicion where it is RESTARTING in both samples: it may come back.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 
 from monitor.detect.case import Case
 from monitor.detect.wait_graph import call_key
@@ -30,52 +30,62 @@ def find(case: Case) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _finding(case: Case, actor: RayActor, calls: list[RayCall]) -> Finding | None:
-    by_key = {call_key(call.task_id): call for call in calls if case.graph.stuck(call_key(call.task_id))}
+def _dead(case: Case, actor: RayActor, calls: list[RayCall]) -> Finding | None:
+    stuck = [call for call in calls if case.graph.stuck(call_key(call.task_id))]
+    because = f": {actor.death_cause}" if actor.death_cause else ""
+
+    def culprit(call: RayCall) -> Culprit:
+        return Culprit(actor.pid, f"{actor.class_name} (pid {actor.pid})", _name(actor), call.name)
+
+    advice = "Look for why it died in its worker's log; the caller needs a restart or an error."
+    return _waited_for(case, actor, stuck, because, f"is dead{because}", culprit, advice)
+
+
+def _restarting(case: Case, actor: RayActor, calls: list[RayCall]) -> Finding | None:
+    if case.working():
+        return None
+
+    def culprit(call: RayCall) -> Culprit:
+        process = case.scene.processes.get(case.scene.caller(call) or 0)
+        if process is not None:
+            return case.culprit(process, call.name)
+        return Culprit(None, f"{actor.class_name} {_name(actor)}", _name(actor), call.name)
+
+    advice = "Look for why it died in its worker's log, and whether another actor took its resources meanwhile."
+    how = "died and is not back; it may still come back"
+    finding = _waited_for(case, actor, calls, "", how, culprit, advice)
+    return finding.suspected() if finding is not None else None
+
+
+def _waited_for(
+    case: Case,
+    actor: RayActor,
+    calls: list[RayCall],
+    because: str,
+    how: str,
+    culprit: Callable[[RayCall], Culprit],
+    advice: str,
+) -> Finding | None:
+    """The finding on the call among `calls` that the trainer's chain comes to; None where it comes to none."""
+    by_key = {call_key(call.task_id): call for call in calls}
     edges = case.chain_edges(lambda node: node.key in by_key)
     if not edges:
         return None
     call = by_key[edges[-1].waits_for]
-    name = actor.name or actor.class_name
-    because = f": {actor.death_cause}" if actor.death_cause else ""
-    frame = case.waiter_frame(edges)
-    evidence = (
-        case.evidence(f"Ray's State API: actor {name} ({actor.actor_id}) is DEAD {case.both}{because}"),
-        case.call_evidence(call),
-    )
+    state = f"Ray's State API: actor {_name(actor)} ({actor.actor_id}) is {actor.state} {case.both}{because}"
     return case.finding(
         "actor-dead",
-        f"The run waits for {call.name}, but its actor {name} is dead{because}.",
-        Culprit(actor.pid, f"{actor.class_name} (pid {actor.pid})", name, call.name),
-        frame,
-        case.links(edges),
-        evidence,
-        "Look for why it died in its worker's log; the caller needs a restart or an error.",
-    )
-
-
-def _restarting(case: Case, actor: RayActor, calls: list[RayCall]) -> Finding | None:
-    by_key = {call_key(call.task_id): call for call in calls}
-    edges = case.chain_edges(lambda node: node.key in by_key)
-    if not edges or case.working():
-        return None
-    call = by_key[edges[-1].waits_for]
-    name = actor.name or actor.class_name
-    process = case.scene.processes.get(case.scene.caller(call) or 0)
-    evidence = (
-        case.evidence(f"Ray's State API: actor {name} ({actor.actor_id}) is {actor.state} {case.both}"),
-        case.call_evidence(call),
-    )
-    finding = case.finding(
-        "actor-dead",
-        f"The run waits for {call.name}, but its actor {name} died and is not back; it may still come back.",
-        case.culprit(process, call.name) if process else Culprit(None, f"{actor.class_name} {name}", name, call.name),
+        f"The run waits for {call.name}, but its actor {_name(actor)} {how}.",
+        culprit(call),
         case.waiter_frame(edges),
         case.links(edges),
-        evidence,
-        "Look for why it died in its worker's log, and whether another actor took its resources meanwhile.",
+        (case.evidence(state), case.call_evidence(call)),
+        advice,
     )
-    return replace(finding, proved=False, seconds_to_proof=None)
 
 
-FINDERS = {"DEAD": _finding, "RESTARTING": _restarting}
+def _name(actor: RayActor) -> str:
+    return actor.name or actor.class_name
+
+
+FINDERS = {"DEAD": _dead, "RESTARTING": _restarting}

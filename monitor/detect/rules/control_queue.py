@@ -12,7 +12,6 @@ and every running call waits for something that only its own process can end (an
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 from monitor.detect.case import Case
 from monitor.detect.frames import innermost_users, place
@@ -53,7 +52,8 @@ def _judge(case: Case, process: ProcessState) -> Finding | None:
     tasks = _tasks_of(process, running)
     if not all(case.graph.stuck(call_key(call.task_id)) for call in running):
         inside = len(tasks) >= len(running) and all(_inside(case, process, task) for task in tasks)
-        return _suspicion(label, _finding(case, process, running, queued, edges, tasks)) if inside else None
+        also = f" Not proved: {label} has timers or connections of its own, and what they may bring is not known."
+        return _finding(case, process, running, queued, edges, tasks).suspected(also) if inside else None
     if process.tasks is not None and (len(tasks) < len(running) or any(_elsewhere(task) for task in tasks)):
         return None
     if process.tasks is None and scene.calls_made.get(process.pid):
@@ -65,11 +65,6 @@ def _judge(case: Case, process: ProcessState) -> Finding | None:
 def _inside(case: Case, process: ProcessState, task: AsyncioTask) -> bool:
     """It stands at the same line in both samples, in a wait that only its own process ends."""
     return not _elsewhere(task) and case.scene.task_held(process, task)
-
-
-def _suspicion(label: str, finding: Finding) -> Finding:
-    also = f" Not proved: {label} has timers or connections of its own, and what they may bring is not known."
-    return replace(finding, proved=False, seconds_to_proof=None, sentence=finding.sentence + also)
 
 
 def _tasks_of(process: ProcessState, running: list[RayCall]) -> list[AsyncioTask]:

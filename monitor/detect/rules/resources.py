@@ -14,7 +14,6 @@ not tell.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from monitor.detect.case import TRAINER_ROLES, Case
 from monitor.detect.frames import place
@@ -87,7 +86,7 @@ def _group_finding(case: Case, group: RayGroup, over: str, edges: tuple[Edge, ..
     advice = "Ask for what the nodes have (`trainer.nnodes`, `trainer.n_gpus_per_node`), or add nodes."
     links = case.links(edges)
     finding = case.finding("infeasible-resources", sentence, culprit, frame, links, tuple(evidence), advice)
-    return replace(finding, proved=False, seconds_to_proof=None)
+    return finding.suspected()
 
 
 def _placed(call: RayCall) -> bool:
@@ -197,4 +196,4 @@ def _finding(
     if not proved:
         sentence += " That this stays so is not proved: a node may be added, or a holder may end."
     finding = case.finding(hang_class, sentence, culprit, frame, case.links(edges), evidence, advice)
-    return finding if proved else replace(finding, proved=False, seconds_to_proof=None)
+    return finding if proved else finding.suspected()

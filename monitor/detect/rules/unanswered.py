@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 from monitor.detect.case import Case
 from monitor.detect.frames import innermost_users, place
@@ -82,7 +81,7 @@ def _finding(case: Case, process: ProcessState, waits: dict[str, Frame], limit: 
         evidence,
         f"Look at what {place(frame)} asks, and give that wait a deadline.",
     )
-    return replace(finding, proved=False, seconds_to_proof=None)
+    return finding.suspected()
 
 
 def _commonest(frames: Iterable[Frame]) -> Frame:

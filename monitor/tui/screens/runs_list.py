@@ -51,11 +51,10 @@ def _of_host(host: OtherHost, now: float, width: int) -> list[Line]:
 def _elsewhere(run: HostRun, host: OtherHost, now: float, width: int) -> Line:
     state, word = BANNERS[run.word]
     cause = f" {clean(run.hang_class)}" if run.hang_class else ""
-    steps = f"{'?' if run.step is None else run.step}/{'?' if run.total_steps is None else run.total_steps}"
     old = now - host.reading.at
     tail = [
         span(f" {SIGNS[state]} {word.lower()}{cause}", state),
-        span(f"  step {steps}", "dim"),
+        span(f"  {wording.steps(run.step, run.total_steps)}", "dim"),
         span(f", read {wording.ago(old)}" if old > STALE_SECONDS else "", "dim"),
         span(f"  {ending(host.name, HOST_CELLS)}", "text"),
     ]
@@ -85,8 +84,10 @@ def _row(place: int, run: RunRow, data: ScreenData, width: int) -> Line:
     host = ending(run.host, HOST_CELLS) if run.host else "? host"
     tail: list[Span] = [span(f" {SIGNS[state]} {words}", state), span(f"  {host}", "text" if run.host else "unknown")]
     if width >= WIDE:
-        steps = f"{'?' if run.step is None else run.step}/{'?' if run.total_steps is None else run.total_steps}"
-        tail += [span(f"  step {steps}  ", "dim"), *(standing_spans(run.standing) if run.standing else [])]
+        tail += [
+            span(f"  {wording.steps(run.step, run.total_steps)}  ", "dim"),
+            *(standing_spans(run.standing) if run.standing else []),
+        ]
     here = run.name == data.run
     # The end of a name is its start time: that tells runs of one experiment apart.
     name = ending(run.name, max(width - width_of(tuple(tail)) - 5, 12))

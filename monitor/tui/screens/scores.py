@@ -96,7 +96,7 @@ def _worst(run: RunRow, scores: list[Score]) -> int:
 
 def _run_row(run: RunRow, data: ScreenData, width: int) -> Line:
     here = SIGNS["info"] if run.name == data.run else " "
-    steps = f"step {'?' if run.step is None else run.step}/{'?' if run.total_steps is None else run.total_steps}"
+    steps = wording.steps(run.step, run.total_steps)
     ended = "running" if run.ended_at is None else (run.ended_how or "ended")
     parts = [span(f" {here} {run.name}", "strong"), span(f"  {steps}, {ended}", "dim"), Span("  ")]
     parts += standing_spans(run.standing) if run.standing else []
