@@ -129,3 +129,7 @@ def test_a_placement_group_that_would_fit_or_came_between_the_samples_is_not_sus
     assert judge(_waiting_for_a_group(8.0, 8.0)).suspicions == ()
     earlier, later = _waiting_for_a_group(16.0)
     assert judge([replace(earlier, groups=()), later]).suspicions == ()
+
+
+def test_a_placement_group_is_not_suspected_where_the_nodes_are_not_known() -> None:
+    assert judge([replace(sample, nodes=()) for sample in _waiting_for_a_group(16.0)]).suspicions == ()
