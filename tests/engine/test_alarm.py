@@ -117,6 +117,14 @@ def test_silence_beyond_the_learned_limit_is_a_stall_and_no_hang() -> None:
     assert "40 s" in scene.alarm.verdict.reasons[0]
 
 
+def test_a_stall_names_the_suspicion_that_stood_beside_a_healthy_verdict() -> None:
+    suspicion = FINDING.suspected()
+    scene = Scene(replace(HEALTHY, suspicions=(suspicion,)), limit=40.0)
+    for second in (3, 6, 41):
+        scene.at(second)
+    assert (scene.alarm.verdict.word, scene.alarm.verdict.findings) == (VerdictWord.STALL, (suspicion,))
+
+
 def test_a_stall_without_a_learned_limit_names_none() -> None:
     scene = Scene(HEALTHY)
     scene.at(2000)
