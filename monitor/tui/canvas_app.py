@@ -117,7 +117,7 @@ class CanvasApp(App[int]):
     def on_mount(self) -> None:
         """Take the theme, signals, and every reading from now on."""
         self.take_palette(self.palette)
-        if not self.is_headless:
+        if not self.is_headless and not isinstance(self._driver, PatientDriver):
             lifecycle.end_on_signals(asyncio.get_running_loop(), lambda code: self.exit(return_code=code))
         self.feed.subscribe(self._post)
 

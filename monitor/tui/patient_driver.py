@@ -1,11 +1,13 @@
-"""Textual's terminal driver, but it waits for keys instead of looking for them ten times a second.
+"""Textual's terminal driver, but it waits for keys, and takes the signals before it takes the terminal.
 
-On a screen where nothing happens, those looks were most of what the dashboard cost. While something was just typed it
-looks as often as textual does, since a lone Escape is told from the begin of a sequence by the time after it.
+On a screen where nothing happens, its ten looks a second were most of what the dashboard cost. While something was
+just typed it looks as often as textual does, since a lone Escape is told from the begin of a sequence by the time after
+it. A signal that comes in the very moment the screen goes up finds the terminal restored.
 """
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import contextlib
 import os
@@ -15,6 +17,8 @@ from typing import Any
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+
+from monitor.tui import lifecycle
 
 LOOK_SECONDS = 0.1
 RECENT_SECONDS = 1.0
@@ -30,6 +34,11 @@ class PatientDriver(LinuxDriver):
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         os.set_blocking(self._woken, False)
+
+    def start_application_mode(self) -> None:
+        """Take the signals, then the terminal."""
+        lifecycle.end_on_signals(asyncio.get_running_loop(), lambda code: self._app.exit(return_code=code))
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def run_input_thread(self) -> None:
         """Bytes to events, until input is disabled."""

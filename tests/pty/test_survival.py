@@ -43,6 +43,16 @@ def test_a_signal_restores_the_terminal_and_says_so_in_the_exit_code(
     assert terminal.restored(b"mouse")
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_in_the_moment_the_screen_goes_up_restores_the_terminal(number: signal.Signals, code: int) -> None:
+    with start() as terminal:
+        terminal.wait_until(lambda: b"\x1b[?1049h" in terminal.received, "went to the alternate screen")
+        terminal.kill(number)
+        assert terminal.wait_exit() == code
+        assert terminal.restored()
+        assert terminal.restored(b"mouse")
+
+
 @pytest.mark.parametrize("ignore_hangup", [False, True])
 def test_a_vanished_terminal_ends_it_and_leaves_no_process(ignore_hangup: bool) -> None:
     with start(ignore_hangup=ignore_hangup) as terminal:

@@ -15,6 +15,8 @@ from monitor.rerun.stop_plan import StopPlan, StopTarget
 from monitor.rerun.stopping import send, stop
 
 SLEEPS = "import time; print(1, flush=True); time.sleep(600)"
+OBEYS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " + SLEEPS
+"""Started in the background of a script, a process ignores SIGINT from its start."""
 DEAF = "import signal; [signal.signal(n, signal.SIG_IGN) for n in (2, 15)]; " + SLEEPS
 
 
@@ -47,7 +49,7 @@ def no_sleep(_seconds: float) -> None:
 
 
 def test_a_driver_that_obeys_is_asked_once_and_nothing_is_killed(started: list[subprocess.Popen[bytes]]) -> None:
-    done = stop(plan(begin(started, SLEEPS)), lambda _text: None)
+    done = stop(plan(begin(started, OBEYS)), lambda _text: None)
     assert done.left == ()
     assert [text.split()[0] for text in done.said] == ["SIGINT"]
 
