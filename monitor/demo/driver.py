@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from monitor.demo import arithmetic, config, faults
 from monitor.demo.own_code import require_own, source_folder
 from monitor.demo.tracking import FILE_LOGGER_PATH, FILE_LOGGER_ROOT
 from monitor.model.errors import LaststepError
+
+LAST_WORDS_SECONDS = 1.0
+"""From the trainer's end to Ray's: what it printed last is forwarded apart, and would be lost. At the exit of an
+interpreter Ray waits 0.5 s for the same."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,6 +77,7 @@ def _train(resolved: dict[str, Any], source: Path, order: faults.FaultOrder, arg
             raise error.cause from None
         raise
     finally:
+        time.sleep(LAST_WORDS_SECONDS)
         ray.shutdown()
 
 
