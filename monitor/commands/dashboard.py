@@ -68,7 +68,8 @@ def _start_and_wait() -> dict[str, object]:
     from monitor.watch.start import start_watch
 
     attached = attach(settings.load(), None, None, None)
-    pid = start_watch(["--ray", attached.cluster.gcs_address, "--quiet"])
+    address = attached.cluster.gcs_address
+    pid = start_watch([*(("--ray", address) if address else ()), "--quiet"])
     say(f"laststep: started a watch (pid {pid}) on {attached.location.name}")
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:

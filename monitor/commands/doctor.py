@@ -114,7 +114,7 @@ def _ray(address: str | None) -> Check:
     except LaststepError as error:
         return Check("Ray", "missing", str(error), error.HELP_TEXT)
     version = attached.api.version()
-    return Check("Ray", "ok", f"{attached.location.name} on {attached.cluster.gcs_address}, Ray {version}")
+    return Check("Ray", "ok", f"{attached.location.name} {attached.place}" + (f", Ray {version}" if version else ""))
 
 
 def _py_spy() -> Check:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 from monitor.detect import fold, phase_limits
 from monitor.diagnose import bundle as bundles
@@ -28,6 +29,7 @@ from monitor.model.snapshot import RunPosition, Snapshot
 from monitor.paths import bundles_directory
 from monitor.report.clean_text import clean
 from monitor.settings import Settings
+from monitor.sources.hooked_run import NoRayApi, locate_process
 from monitor.sources.ray_api import RayApi
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.run_locator import RunLocation, locate
@@ -42,8 +44,21 @@ class Attachment:
     """A run found and ready to be watched."""
 
     cluster: RayCluster
-    api: RayApi
+    api: RayApi | NoRayApi
     location: RunLocation
+
+    @property
+    def place(self) -> str:
+        """Where it lives, in words."""
+        return f"on {self.cluster.gcs_address}" if self.cluster.gcs_address else "without Ray, by its hooks"
+
+    def located_anew(self) -> RunLocation:
+        """The same place, asked again. Raises `SourceError`."""
+        if isinstance(self.api, NoRayApi):
+            hooks = self.location.config.hooks_dir or records.hooks_directory()
+            log = self.location.console_log
+            return locate_process(hooks, self.location.driver_pid or 0, Path(log) if log else None)
+        return locate(self.cluster, self.api)
 
 
 @dataclass(frozen=True)
@@ -112,7 +127,7 @@ class Engine:
         if now - self._relocated_at < RELOCATE_SECONDS or self.state.ended_at is not None:
             return
         self._relocated_at = now
-        location = keepsakes.attempt(lambda: locate(self._attached.cluster, self._attached.api))
+        location = keepsakes.attempt(self._attached.located_anew)
         if location is not None and location.driver_pid == self._attached.location.driver_pid:
             self._attached = replace(self._attached, location=location)
             self.sources.relocate(location)

@@ -61,7 +61,7 @@ def live_document(
         "cluster": {
             "gcs_address": cluster.gcs_address,
             "dashboard_url": cluster.dashboard_url,
-            "session_dir": str(cluster.session_dir),
+            "session_dir": str(cluster.session_dir or ""),
         },
     }
 

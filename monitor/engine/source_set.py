@@ -24,6 +24,7 @@ from monitor.sources.dumps import DumpSource
 from monitor.sources.file_logger import FileLoggerSource
 from monitor.sources.gpus import GpuReader
 from monitor.sources.hook_files import HookSource
+from monitor.sources.hooked_run import NoRayApi
 from monitor.sources.process_load import Load, ProcessLoad
 from monitor.sources.ray_api import RayApi
 from monitor.sources.run_locator import RunLocation, RunProcess
@@ -64,7 +65,7 @@ def own_run(location: RunLocation) -> OwnRun:
 class SourceSet:
     """All that is read of one run while it moves: facts only, no stacks."""
 
-    def __init__(self, api: RayApi, location: RunLocation, settings: Settings, hooks_directory: str) -> None:
+    def __init__(self, api: RayApi | NoRayApi, location: RunLocation, settings: Settings, hooks_directory: str) -> None:
         self._api = api
         self._location = location
         self._settings = settings
@@ -84,7 +85,8 @@ class SourceSet:
         self.engines: Reading[tuple[EngineRequests, ...]] | None = None
         """Requests in the rollout engines; None: no endpoint is named."""
         tick = settings.tick_seconds
-        self._polls["ray"] = (settings.ray_seconds, self._poll_ray)
+        if not location.profile.without_ray:
+            self._polls["ray"] = (settings.ray_seconds, self._poll_ray)
         self._polls["gpus"] = (settings.gpu_seconds, self._poll_gpus)
         self._polls["processes"] = (tick, self._poll_processes)
         self._polls["hooks"] = (tick, HookSource(hooks_directory, self._pids, self._profile.checkpoints).poll)

@@ -124,7 +124,7 @@ def locate(
         started_at,
         str(console) if console else None,
         profile,
-        _run_config(fields),
+        run_config(fields),
         found.processes,
         found.unseen,
     )
@@ -194,6 +194,7 @@ def _entrypoint_name(entrypoint: str) -> str:
     return "run"
 
 
-def _run_config(fields: dict[str, Any]) -> RunConfig:
+def run_config(fields: dict[str, Any]) -> RunConfig:
+    """What of `fields` a `RunConfig` has."""
     known = {field.name for field in dataclasses.fields(RunConfig)}
     return RunConfig(**{name: value for name, value in fields.items() if name in known})

@@ -77,7 +77,7 @@ def find_processes(
     _add_task_workers(found, unseen, cluster, job, living, own_actors, calls)
     table = proc.parents()
     system = _system(cluster, table)
-    _add_children(found, profile, table, frozenset(system))
+    add_children(found, profile, table, frozenset(system))
     found.update({pid: process for pid, process in system.items() if pid not in found})
     return RunProcesses(tuple(found.values()), tuple(unseen), driver.pid if driver else None)
 
@@ -159,9 +159,10 @@ def idle_workers(cluster: RayCluster) -> frozenset[int]:
     return frozenset(pid for pid, parent in table.items() if parent == cluster.raylet_pid and proc.title(pid) == IDLE)
 
 
-def _add_children(
+def add_children(
     found: dict[int, RunProcess], profile: TrainerProfile, table: dict[int, int], system: frozenset[int]
 ) -> None:
+    """Add what the processes found so far have started. `table`: pid → parent; `system`: whose children don't count."""
     for parent in list(found.values()):
         for pid in proc.descendants(parent.pid, table, system | frozenset(found)):
             title = proc.title(pid)

@@ -78,6 +78,8 @@ class TrainerProfile:
     """One trainer, as its YAML file describes it."""
 
     name: str
+    without_ray: bool = False
+    """It trains without Ray: a run is found by what its hooks recorded."""
     package: str = ""
     """The Python package that the trainer is; empty: its version is not looked for."""
     versions: tuple[str, ...] = ()

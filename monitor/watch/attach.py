@@ -1,4 +1,7 @@
-"""Finding the run to watch: the Ray on this machine, its trainer, and the run's name. Waits where it is told to."""
+"""Finding the run to watch: the Ray on this machine, its trainer, and the run's name. Waits where it is told to.
+
+Where no Ray of this machine trains, a run without Ray is taken, if its hooks tell of one.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,18 @@ from monitor.engine.engine import Attachment
 from monitor.model.reading import SourceError
 from monitor.settings import Settings
 from monitor.sources import proc
+from monitor.sources.hooked_run import NO_RAY, NoRayApi, hooked_runs
 from monitor.sources.ray_api import RayApi
-from monitor.sources.ray_discovery import RayCluster, SeveralRays, find_cluster, find_clusters
-from monitor.sources.run_locator import NoRun, locate
+from monitor.sources.ray_discovery import NoRay, RayCluster, SeveralRays, find_cluster, find_clusters
+from monitor.sources.run_locator import NoRun, RunLocation, RunStarting, locate
 
 RETRY_SECONDS = 1.0
+
+
+class SeveralRuns(SourceError):
+    """More than one training without Ray."""
+
+    HELP_TEXT = "say which one: `laststep watch --below PID`"
 
 
 def attach(
@@ -28,10 +38,28 @@ def attach(
     if below is not None:
         return _below(settings, below, address, run_directory, log)
     try:
+        return _in_ray(settings, address, run_directory, log)
+    except RunStarting:
+        raise
+    except (NoRay, NoRun) as none:
+        if address is None and (found := hooked_runs(log=log)):
+            return _without_ray(found)
+        raise none
+
+
+def _in_ray(settings: Settings, address: str | None, run_directory: Path | None, log: Path | None) -> Attachment:
+    try:
         cluster = find_cluster(address)
     except SeveralRays as several:
         return _the_one_that_trains(settings, several, run_directory, log)
     return attach_to(cluster, settings, run_directory, log)
+
+
+def _without_ray(found: tuple[RunLocation, ...]) -> Attachment:
+    if len(found) > 1:
+        names = ", ".join(f"{location.name} (pid {location.driver_pid})" for location in found)
+        raise SeveralRuns(f"several trainings without Ray live here: {names}")
+    return Attachment(NO_RAY, NoRayApi(), found[0])
 
 
 def attach_to(cluster: RayCluster, settings: Settings, run_directory: Path | None, log: Path | None) -> Attachment:
@@ -55,13 +83,17 @@ def _the_one_that_trains(
 def _below(
     settings: Settings, pid: int, address: str | None, run_directory: Path | None, log: Path | None
 ) -> Attachment:
-    """The run whose driver descends from `pid`, in whichever Ray it lives."""
-    below = set(proc.descendants(pid, proc.parents()))
+    """The run whose driver is `pid` or descends from it, in whichever Ray it lives."""
+    below = {pid, *proc.descendants(pid, proc.parents())}
     for cluster in [find_cluster(address)] if address else find_clusters():
         with contextlib.suppress(SourceError):
             found = attach_to(cluster, settings, run_directory, log)
             if found.location.driver_pid in below:
                 return found
+    if address is None:
+        for location in hooked_runs(log=log):
+            if location.driver_pid in below:
+                return _without_ray((location,))
     raise NoRun(f"no training has its driver below process {pid} yet")
 
 

@@ -91,7 +91,7 @@ class Watch:
     def _watch_one(self, attached: Attachment) -> int:
         name = attached.location.name
         with self._ledger.claim_watch(name):
-            self._say(f"watching {name} on {attached.cluster.gcs_address}")
+            self._say(f"watching {name} {attached.place}")
             engine = Engine(attached, self._ledger, self._settings)
             try:
                 self._loop(engine)
