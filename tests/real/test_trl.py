@@ -86,3 +86,27 @@ def test_an_evaluation_after_training_on_fewer_rows_is_partial(tmp_path: Path) -
     words = ("--steps", "1", "--eval-steps", "0", "--evaluate-after", "--evaluate-rows", "4")
     (guard,) = _of(_train(tmp_path, *words), "guard")
     assert guard["data"]["final_validation"] == "partial" and "8 of 12 rows" in guard["data"]["reason"]
+
+
+def test_laststep_run_watches_it_without_ray_keeps_what_trl_logged_and_judges_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "LASTSTEP_DIR": str(tmp_path / "dir")}
+    environment |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    laststep = [sys.executable, "-m", "monitor.cli"]
+    training = [sys.executable, str(ROOT / "examples" / "trl_cpu" / "train.py"), str(tmp_path / "out")]
+    done = subprocess.run(
+        [*laststep, "run", "--", *training, "--model", str(MODEL)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "trl-tiny-" in done.stderr and "does not stand" not in done.stderr
+    told = subprocess.run([*laststep, "scores", "--json"], env=environment, capture_output=True, text=True, check=True)
+    (kept,) = json.loads(told.stdout)["runs"]
+    history = json.loads((tmp_path / "out" / "history.json").read_text())
+    logged = {(entry["step"], entry["eval_reward"]) for entry in history if "eval_reward" in entry}
+    assert {(one["step"], one["value"]) for one in kept["scores"] if one["metric"] == "eval_reward"} == logged
+    watched = (tmp_path / "state" / "laststep" / "watch.log").read_text()
+    assert all(f"step {step} {phase} began" in watched for step in (1, 2, 3) for phase in ("gen", "testing"))
