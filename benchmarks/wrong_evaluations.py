@@ -43,14 +43,26 @@ class Case:
     steps: int = STEPS
 
 
+WORKER = "+actor_rollout_ref.rollout.engine_kwargs.vllm.worker_extension_cls="
+ATTESTED = f"{WORKER}quant.vllm.verl_worker.AttestedColocateWorker"
+TRAINED = "+quantization={name:mxfp4_w4a4,format:mxfp4,block_size:32,exclude:[lm_head]}"
+"""What the run says it is trained with. The trainer here rounds nothing: how the engine scored is what is asked."""
 RESUMED = ("trainer.resume_mode=resume_path", "trainer.resume_from_path={checkpoint}")
 CASES = {
-    "well": Case("legacy", "the final score stands", STANDS),
+    "well": Case("legacy", "the final score stands", STANDS, (ATTESTED,)),
     "skipped": Case("legacy", "missing-final", patch="skips_in_legacy"),
     "skipped-elsewhere": Case("legacy", "the final score stands", STANDS, patch="skips_in_v1"),
     "skipped-v1": Case("v1", "missing-final", patch="skips_in_v1"),
     "val-only": Case("legacy", "weights", overrides=(*RESUMED, "trainer.val_only=True"), patch="never_syncs"),
     "fewer-rows": Case("v1", "rows", patch="loses_a_sample"),
+    "noise": Case("legacy", "noise of sigma", overrides=(f"{WORKER}{PATCHES}.noisy_worker.AttestedColocateWorker",)),
+    "in-bf16": Case("legacy", "not-quantized", overrides=(ATTESTED, TRAINED)),
+    "in-mxfp4": Case(
+        "legacy",
+        "mxfp4_w4a4 attested in",
+        STANDS,
+        (ATTESTED, TRAINED, "+actor_rollout_ref.rollout.engine_kwargs.vllm.quantization=laststep_mxfp4"),
+    ),
     "resumed-at-the-end": Case("legacy", "missing-final", overrides=(*RESUMED, "trainer.val_before_train=False")),
     "epochs-end": Case("legacy", "missing-final", overrides=("data.train_max_samples=8",), steps=6),
     "test-freq": Case("v1", "test_freq", overrides=("trainer.test_freq=-1",)),

@@ -150,13 +150,14 @@ def judged(code: int, runs: list[tuple[RunState, list[Score]]], *, strict: bool)
 
 def final_score(state: RunState, scores: list[Score]) -> tuple[bool | None, str]:
     """Whether the final score stands, and why; None: it is there, and not all of it is proved."""
+    from monitor.ledger.attested import noise_on
     from monitor.ledger.standings import judge_run
 
     missing, reasons = judge_run(state, scores)
     final = [score for score in scores if score.step == state.final_step]
     if Standing.MISSING_FINAL in missing or (not final and state.final_step is not None):
         return False, "; ".join(reasons) or f"there is none of the last step, {state.final_step}"
-    against = [score for score in final if AGAINST & set(score.standing)]
+    against = [score for score in final if AGAINST & set(score.standing) or noise_on(score.provenance.attestation)]
     if against:
         return False, "; ".join(against[0].reasons)
     valid = next((score for score in final if score.standing == (Standing.VALID,)), None)

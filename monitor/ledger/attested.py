@@ -68,6 +68,14 @@ def weights_changed(attestation: Mapping[str, Any]) -> bool:
     return begin is not None and begin != end
 
 
+def noise_on(attestation: Mapping[str, Any]) -> str:
+    """The noise that was on the weights when the evaluation ended, in words; empty where none was, or nobody says."""
+    noise = attestation.get("noise")
+    if not isinstance(noise, Mapping) or not noise.get("active"):
+        return ""
+    return f"noise of sigma {noise.get('sigma')} ({noise.get('schedule') or 'a schedule without a name'})"
+
+
 def is_full(attestation: Mapping[str, Any]) -> bool:
     """True for a document of `quant.attestation`."""
     return "layers" in attestation and "schema" in attestation

@@ -27,6 +27,7 @@ def judge_score(score: Score, run: RunState) -> tuple[tuple[Standing, ...], tupl
         *_finality(score, run),
         *_completeness(score),
         *_weights(score),
+        *_noise(score),
         *_quantization(score, run),
         *_guard(score, run),
     ]
@@ -163,6 +164,12 @@ def _weights(score: Score) -> Iterator[Reason]:
             Standing.UNPROVEN,
             f"nothing shows that the engine held the weights of step {score.step}; the hooks or a rerun would",
         )
+
+
+def _noise(score: Score) -> Iterator[Reason]:
+    noise = attested.noise_on(score.provenance.attestation)
+    if noise:
+        yield Standing.UNPROVEN, f"{noise} was on the weights while they were evaluated; a rerun evaluates them clean"
 
 
 def _quantization(score: Score, run: RunState) -> Iterator[Reason]:

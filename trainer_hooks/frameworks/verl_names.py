@@ -12,7 +12,7 @@ import json
 import os
 
 from trainer_hooks import install, recorder, records, save_first
-from trainer_hooks.frameworks import rollout, training
+from trainer_hooks.frameworks import engine_attestation, rollout, training
 from trainer_hooks.frameworks.wrapping import Call, Wrap, apply_to
 
 LEGACY = "verl.trainer.ppo.ray_trainer"
@@ -34,7 +34,7 @@ JOB_CONFIG_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 METHODS = (
     Wrap("", "fit", training.before_fit, training.after_fit),
-    Wrap("", "_validate", training.before_validate, training.after_validate),
+    Wrap("", "_validate", engine_attestation.before_validate, engine_attestation.after_validate),
     Wrap("", "_val_metrics_update", before=training.before_metrics),
     Wrap("", "_save_checkpoint", training.before_checkpoint, training.after_checkpoint),
     Wrap("", "_dump_generations", after=training.after_dump),

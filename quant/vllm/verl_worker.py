@@ -1,0 +1,23 @@
+"""verl's worker inside vLLM, with the attestation: named in a run's configuration, it lets validations be attested.
+
+    +actor_rollout_ref.rollout.engine_kwargs.vllm.worker_extension_cls=quant.vllm.verl_worker.AttestedColocateWorker
+
+verl's own extension with `quant.vllm.worker`'s methods beside its own. Who calls them is the hooks' to say
+(`trainer_hooks/frameworks/engine_attestation.py`). Imports verl, so vLLM's workers import it by name.
+"""
+
+from __future__ import annotations
+
+from verl.workers.rollout.vllm_rollout.utils import vLLMColocateWorkerExtension
+
+from quant.recipe import Recipe
+from quant.vllm.worker import LaststepWorker
+
+
+class AttestedColocateWorker(vLLMColocateWorkerExtension, LaststepWorker):
+    """What verl mixes into vLLM's worker, attested."""
+
+    def laststep_begin_own(self) -> str:
+        """`laststep_begin` by the recipe that this engine was started with, by none where it quantizes nothing."""
+        recipe = getattr(self.vllm_config.quant_config, "recipe", None)
+        return self.laststep_begin(recipe.to_dict() if isinstance(recipe, Recipe) else None)
