@@ -1,4 +1,4 @@
-"""Exploration noise on the engine's weights after every sync, as QeRL has it, and nobody takes it off for a validation."""
+"""Exploration noise on the engine's weights after every sync, as QeRL has it; nobody takes it off for a validation."""
 
 from __future__ import annotations
 

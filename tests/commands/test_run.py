@@ -19,8 +19,10 @@ from trainer_hooks import records
 
 
 def _run(kind: str) -> list[tuple[RunState, list[Score]]]:
-    """A run whose final score is valid, partial, unproven, or not there at all."""
+    """A run whose final score is valid, partial, noisy, unproven, or not there at all."""
     changes: dict[str, dict[str, Any]] = {"partial": {"rows": 1}, "unproven": {"rows": None}}
+    noise = {"active": True, "sigma": 0.02, "schedule": "qerl"}
+    changes["noisy"] = {"attestation": examples.sealed({**examples.attestation(), "noise": noise})}
     if kind == "missing":
         return [(examples.run(validations=()), [])]
     state, score = examples.run(), examples.score(**changes.get(kind, {}))
@@ -33,6 +35,7 @@ def _run(kind: str) -> list[tuple[RunState, list[Score]]]:
     [
         (0, "valid", False, 0),
         (0, "missing", False, 12),
+        (0, "noisy", False, 12),
         (0, "partial", False, 12),
         (0, "unproven", False, 0),
         (0, "unproven", True, 12),

@@ -270,3 +270,13 @@ def test_a_run_of_unknown_length_is_not_said_to_lack_anything() -> None:
     standing, reasons = judge_run(run, [])
     assert standing == ()
     assert "last step is not known" in reasons[0]
+
+
+@pytest.mark.parametrize("kind", ["quantized", "unquantized"])
+def test_a_score_whose_weights_were_noisy_never_stands_and_the_noise_is_named(kind: str) -> None:
+    noise = {"active": True, "sigma": 0.02, "schedule": "qerl"}
+    noisy = sealed({**attestation(), "noise": noise})
+    score = examples.score(attestation=noisy) if kind == "quantized" else examples.unquantized_score(attestation=noisy)
+    standing, reasons = judge_score(score, examples.run() if kind == "quantized" else examples.unquantized())
+    assert UNPROVEN in standing
+    assert any("noise of sigma 0.02 (qerl) was on the weights" in reason for reason in reasons)

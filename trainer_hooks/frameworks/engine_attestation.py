@@ -38,7 +38,7 @@ def after_validate(call: Call) -> None:
     if call.error is None and asked(call.args[0]):
         step = getattr(call.args[0], "global_steps", None)
         place = Path(records.hooks_directory()) / f"attestation-{os.getpid()}-{step}"
-        _tell(call.args[0], lambda number: ("laststep_close", ({"step": step}, f"{place}.{number}")))
+        _tell(call.args[0], lambda number: ("laststep_close", ({"of_step": step}, f"{place}.{number}")))
         _record(place, step)
     training.after_validate(call)
 
