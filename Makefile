@@ -8,13 +8,13 @@ BIN := $(VENV)/bin
 # A second environment, with verl and vLLM on the CPU: examples/verl_cpu/environment.py.
 REAL_BIN := .venv-real/bin
 
-.PHONY: help env env-real demo demo-real test test-verl test-vllm lint test-pythons bench bench-real screens clean
+.PHONY: help env env-real demo demo-real test test-real test-vllm lint test-pythons bench bench-real screens clean
 
 help:
 	@echo "make demo          the built-in GRPO run, live: the dashboard in a terminal, a story without one"
 	@echo "make test          lint, types, import contracts, and every test, with real Ray and real processes"
-	@echo "make test-pythons  hooks, monitor and detection on each of Python 3.10 to 3.13 that is installed"
-	@echo "make test-verl     real verl runs (three starts) with faults, by several observers, and then \`make test-vllm\`"
+	@echo "make test-pythons  hooks, monitor and detection on each other of Python 3.10 to 3.13 that is installed"
+	@echo "make test-real     real verl runs (three starts) with faults, by several observers, and then \`make test-vllm\`"
 	@echo "make test-vllm     the tests that need vLLM, in an environment of their own (Python 3.11, 4 GB)"
 	@echo "make env           only the environment: .venv/bin/laststep is then the command"
 	@echo "make bench         the figures of benchmarks/RESULTS.md (about an hour)"
@@ -41,8 +41,8 @@ lint: env
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Most tests wait for processes, not for a core: side by side they take half the time.
-TEST_WORKERS ?= 2
+# Most tests wait for processes, not for a core: side by side they take a third of the time.
+TEST_WORKERS ?= 3
 
 test: lint
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
@@ -50,7 +50,7 @@ test: lint
 test-vllm: env-real
 	$(REAL_BIN)/python -m pytest -m real_vllm tests/real
 
-test-verl: env env-real
+test-real: env env-real
 	$(BIN)/python -m pytest -m real_verl tests/real_verl
 	$(REAL_BIN)/python -m pytest -m real_vllm tests/real
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Hooks, monitor and detection on each Python from 3.10 to 3.13 that is installed, and on the system's own build.
+# Hooks, monitor and detection on each Python from 3.10 to 3.13 that is installed, and on the system's own build; not on
+# the one that `make test` runs on, which tests all of it.
 # Each gets a small environment of its own (no Ray, no torch): what needs those is marked and left to `make test`.
 # The fault programs are left to `make test`: on 3.10 no thread's kernel wait is known, and several are not named there.
 # Most of these tests wait for processes, so three Pythons are tested side by side; each speaks once it is done.
@@ -37,6 +38,11 @@ for version in 3.10 3.11 3.12 3.13; do
     done
 done
 if [ -x /usr/bin/python3.11 ]; then pythons="$pythons /usr/bin/python3.11"; fi
+own=$(.venv/bin/python -c 'import sys; print(sys.base_prefix)' 2>/dev/null || true)
+for python in $pythons; do
+    [ "$("$python" -c 'import sys; print(sys.base_prefix)')" = "$own" ] || others="${others:-} $python"
+done
+pythons=${others:-}
 [ -n "$pythons" ] || { echo "no Python 3.10 to 3.13 found" >&2; exit 2; }
 # shellcheck disable=SC2086
 printf '%s\n' $pythons | xargs -P 3 -n 1 sh "$0"

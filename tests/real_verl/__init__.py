@@ -1,1 +1,1 @@
-"""Real verl runs with faults to order, watched by several observers: `make test-verl`."""
+"""Real verl runs with faults to order, watched by several observers: `make test-real`."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,20 +42,39 @@ class Played:
         return {str(path.relative_to(self.run)) for folder in folders for path in folder.rglob("*")}
 
 
+RUNS = {"legacy": ("legacy",), "v1": ("v1",), "unwatched": ("legacy", "--quiet")}
+"""Words of a run by what stands in the ids of the tests that need it, the longest first."""
+AT_ONCE = 2
+"""A run waits for most of its time, and holds 7 GB."""
+
+
 @pytest.fixture(scope="session")
-def played() -> Iterator[Callable[..., Played]]:
-    """`played("legacy")`, `played("v1")`, `played("legacy", "--quiet")`: the run, started at the first call."""
-    known: dict[tuple[str, ...], Played] = {}
+def played(request: pytest.FixtureRequest) -> Iterator[Callable[..., Played]]:
+    """`played("legacy")`, `played("v1")`, `played("legacy", "--quiet")`: the run, once it has ended.
+
+    The runs that the chosen tests need are started at the first call, side by side.
+    """
+    started: dict[tuple[str, ...], Future[Played]] = {}
+    ids = " ".join(item.nodeid for item in request.session.items)
     # Below /tmp: sockets need short paths.
-    with tempfile.TemporaryDirectory(prefix="lsr", dir="/tmp", ignore_cleanup_errors=True) as place:
+    with (
+        tempfile.TemporaryDirectory(prefix="lsr", dir="/tmp", ignore_cleanup_errors=True) as place,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
 
-        def once(*words: str) -> Played:
-            if words not in known:
-                folder = Path(place) / "-".join(word.strip("-") for word in words)
-                command = [sys.executable, "-m", "tests.real_verl.play", words[0], str(folder), *words[1:]]
-                done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
-                assert done.returncode == 0, done.stderr[-6000:]
-                known[words] = Played(json.loads((folder / "seen.json").read_text()), folder / "run")
-            return known[words]
+        def ended(*words: str) -> Played:
+            wanted = [run for name, run in RUNS.items() if name in ids]
+            for one in [*wanted, words]:
+                if one not in started:
+                    started[one] = pool.submit(_play, Path(place), one)
+            return started[words].result()
 
-        yield once
+        yield ended
+
+
+def _play(place: Path, words: tuple[str, ...]) -> Played:
+    folder = place / "-".join(word.strip("-") for word in words)
+    command = [sys.executable, "-m", "tests.real_verl.play", words[0], str(folder), *words[1:]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr[-6000:]
+    return Played(json.loads((folder / "seen.json").read_text()), folder / "run")
