@@ -45,8 +45,16 @@ class Case:
 
 WORKER = "+actor_rollout_ref.rollout.engine_kwargs.vllm.worker_extension_cls="
 ATTESTED = f"{WORKER}quant.vllm.verl_worker.AttestedColocateWorker"
-TRAINED = "+quantization={name:mxfp4_w4a4,format:mxfp4,block_size:32,exclude:[lm_head]}"
+RECIPE = (
+    "{name:mxfp4_w4a4,format:mxfp4,scale_rule:even,block_size:32,quantize_weights:true,quantize_activations:true,"
+    "exclude:[lm_head],dtype:bfloat16}"
+)
+TRAINED = f"+quantization={RECIPE}"
 """What the run says it is trained with. The trainer here rounds nothing: how the engine scored is what is asked."""
+QUANTIZED = (
+    "+actor_rollout_ref.rollout.engine_kwargs.vllm.hf_overrides="
+    f"{{quantization_config:{{quant_method:laststep_mxfp4,recipe:{RECIPE}}}}}"
+)
 RESUMED = ("trainer.resume_mode=resume_path", "trainer.resume_from_path={checkpoint}")
 CASES = {
     "well": Case("legacy", "the final score stands", STANDS, (ATTESTED,)),
@@ -61,7 +69,7 @@ CASES = {
         "legacy",
         "mxfp4_w4a4 attested in",
         STANDS,
-        (ATTESTED, TRAINED, "+actor_rollout_ref.rollout.engine_kwargs.vllm.quantization=laststep_mxfp4"),
+        (ATTESTED, TRAINED, QUANTIZED),
     ),
     "resumed-at-the-end": Case("legacy", "missing-final", overrides=(*RESUMED, "trainer.val_before_train=False")),
     "epochs-end": Case("legacy", "missing-final", overrides=("data.train_max_samples=8",), steps=6),
@@ -80,7 +88,7 @@ def start(case: Case, folder: Path, checkpoint: Path) -> dict[str, Any]:
     }
     words = [sys.executable, "-m", "monitor.cli", "run", "--"]
     words += [sys.executable, str(RUN), case.trainer, "--out", str(folder / "run"), "--steps", str(case.steps), "--"]
-    words += [override.format(checkpoint=checkpoint) for override in case.overrides]
+    words += [override.replace("{checkpoint}", str(checkpoint)) for override in case.overrides]
     began = time.monotonic()
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     said = [line for line in done.stderr.splitlines() if line.startswith("laststep")]

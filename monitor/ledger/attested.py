@@ -18,6 +18,8 @@ from quant.verification import document_sha256, quantization_refusals
 NONE = "none"
 """The recipe's name where quantization was proved to be off, or training had none."""
 
+_NEEDED_KEYS = ("format", "scale_rule", "block_size", "quantize_weights", "quantize_activations", "exclude", "dtype")
+"""Without these a recipe does not say what its layers compute."""
 _SHORT_KEYS = frozenset({"scheme", "weights_fingerprint"})
 
 
@@ -51,6 +53,9 @@ def objections(attestation: Mapping[str, Any], recipe: Mapping[str, Any]) -> tup
     """Why `attestation` does not prove that `recipe` was active in every layer it means; empty: it does."""
     if not attestation:
         return ("there is no attestation",)
+    unsaid = [key for key in _NEEDED_KEYS if key not in recipe]
+    if unsaid and is_full(attestation):
+        return (f"the run's recipe does not say its {', '.join(unsaid)}, so that what was active can't be compared",)
     if not is_full(attestation):
         return _short_objections(attestation, recipe)
     document = {key: value for key, value in attestation.items() if key not in _SHORT_KEYS}

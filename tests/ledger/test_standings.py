@@ -280,3 +280,12 @@ def test_a_score_whose_weights_were_noisy_never_stands_and_the_noise_is_named(ki
     standing, reasons = judge_score(score, examples.run() if kind == "quantized" else examples.unquantized())
     assert UNPROVEN in standing
     assert any("noise of sigma 0.02 (qerl) was on the weights" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("key", ["scale_rule", "block_size", "dtype", "quantize_activations"])
+def test_a_recipe_that_the_run_does_not_say_in_full_proves_nothing_and_says_what_is_missing(key: str) -> None:
+    state = examples.run()
+    short = {name: value for name, value in RECIPE.items() if name != key}
+    standing, reasons = judge_score(examples.score(), replace(state, config=replace(state.config, recipe=short)))
+    assert standing == (UNPROVEN,)
+    assert f"the run's recipe does not say its {key}" in reasons[0]
