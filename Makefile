@@ -14,7 +14,7 @@ help:
 	@echo "make demo          the built-in GRPO run, live: the dashboard in a terminal, a story without one"
 	@echo "make test          lint, types, import contracts, and every test, with real Ray and real processes"
 	@echo "make test-pythons  hooks, monitor and detection on each other of Python 3.10 to 3.13 that is installed"
-	@echo "make test-real     real verl runs (three starts) with faults, by several observers, and then \`make test-vllm\`"
+	@echo "make test-real     real verl runs (four starts) with faults, by several observers, and then \`make test-vllm\`"
 	@echo "make test-vllm     the tests that need vLLM, in an environment of their own (Python 3.11, 4 GB)"
 	@echo "make env           only the environment: .venv/bin/laststep is then the command"
 	@echo "make bench         the figures of benchmarks/RESULTS.md (about an hour)"

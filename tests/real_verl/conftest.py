@@ -42,20 +42,22 @@ class Played:
         return {str(path.relative_to(self.run)) for folder in folders for path in folder.rglob("*")}
 
 
-RUNS = {"legacy": ("legacy",), "v1": ("v1",), "unwatched": ("legacy", "--quiet")}
-"""Words of a run by what stands in the ids of the tests that need it, the longest first."""
+RUNS = (("legacy",), ("v1",), ("legacy", "--quiet"), ("v1", "--quiet"))
+"""Words of each run, the longest first."""
+UNWATCHED = "unwatched"
+"""Stands in the name of a test that needs the quiet run too."""
 AT_ONCE = 2
 """A run waits for most of its time, and holds 7 GB."""
 
 
 @pytest.fixture(scope="session")
 def played(request: pytest.FixtureRequest) -> Iterator[Callable[..., Played]]:
-    """`played("legacy")`, `played("v1")`, `played("legacy", "--quiet")`: the run, once it has ended.
+    """`played("legacy")`, `played("v1", "--quiet")`: the run, once it has ended.
 
     The runs that the chosen tests need are started at the first call, side by side.
     """
     started: dict[tuple[str, ...], Future[Played]] = {}
-    ids = " ".join(item.nodeid for item in request.session.items)
+    ids = [item.nodeid for item in request.session.items]
     # Below /tmp: sockets need short paths.
     with (
         tempfile.TemporaryDirectory(prefix="lsr", dir="/tmp", ignore_cleanup_errors=True) as place,
@@ -63,7 +65,9 @@ def played(request: pytest.FixtureRequest) -> Iterator[Callable[..., Played]]:
     ):
 
         def ended(*words: str) -> Played:
-            wanted = [run for name, run in RUNS.items() if name in ids]
+            wanted = [
+                run for run in RUNS if any(run[0] in name and (len(run) == 1 or UNWATCHED in name) for name in ids)
+            ]
             for one in [*wanted, words]:
                 if one not in started:
                     started[one] = pool.submit(_play, Path(place), one)

@@ -90,10 +90,11 @@ def test_both_watches_keep_the_scores_of_the_run_s_own_metrics_file(played: Play
         assert {(score["step"], score["metric"]): score["value"] for score in kept["scores"]} == own
 
 
+@pytest.mark.parametrize("trainer", TRAINERS)
 def test_a_watched_run_validates_at_step_0_as_an_unwatched_one_and_its_folders_hold_the_same_files(
-    played: Play,
+    played: Play, trainer: str
 ) -> None:
-    watched, alone = played("legacy"), played("legacy", "--quiet")
+    watched, alone = played(trainer), played(trainer, "--quiet")
     assert watched.validation(0) == alone.validation(0)
     assert watched.files() == alone.files()
 
