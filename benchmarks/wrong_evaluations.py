@@ -56,12 +56,13 @@ QUANTIZED = (
     f"{{quantization_config:{{quant_method:laststep_mxfp4,recipe:{RECIPE}}}}}"
 )
 RESUMED = ("trainer.resume_mode=resume_path", "trainer.resume_from_path={checkpoint}")
+VAL_ONLY = (*RESUMED, "trainer.val_only=True")
 CASES = {
     "well": Case("legacy", "the final score stands", STANDS, (ATTESTED,)),
     "skipped": Case("legacy", "missing-final", patch="skips_in_legacy"),
     "skipped-elsewhere": Case("legacy", "the final score stands", STANDS, patch="skips_in_v1"),
     "skipped-v1": Case("v1", "missing-final", patch="skips_in_v1"),
-    "val-only": Case("legacy", "weights", overrides=(*RESUMED, "trainer.val_only=True"), patch="never_syncs"),
+    "val-only": Case("legacy", "stale-weights", overrides=(*VAL_ONLY, ATTESTED), patch="never_syncs"),
     "fewer-rows": Case("v1", "rows", patch="loses_a_sample"),
     "noise": Case("legacy", "noise of sigma", overrides=(f"{WORKER}{PATCHES}.noisy_worker.AttestedColocateWorker",)),
     "in-bf16": Case("legacy", "not-quantized", overrides=(ATTESTED, TRAINED)),

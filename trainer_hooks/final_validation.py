@@ -72,6 +72,15 @@ class FinalValidation:
         self._trained_step = step
         self.step_reached(step)
 
+    def weights_loaded(self, step: int) -> None:
+        """A checkpoint's weights took the place of the trainer's: the engine has them once they are sent."""
+        self.weights_trained(step)
+
+    def syncs_are_seen(self) -> None:
+        """Every sending of weights is observed: the engine holds what it was started with until one is."""
+        if self._in_engine is None:
+            self._in_engine = 0
+
     def weights_sent(self) -> None:
         """The engine took the trainer's weights."""
         if self.validations and not self.validations[-1].ended and self.validations[-1].weights != self._trained:
@@ -110,7 +119,9 @@ class FinalValidation:
             reason = f"weights reached the engine while the validation of the last step, {final}, ran"
             return GuardVerdict(UNPROVEN, reason)
         if last.weights != self._trained:
-            reason = f"the validation of the last step, {final}, ran before the last weight update reached the engine"
+            unsent = "and no weights were sent to the engine"
+            when = "before the last weight update reached the engine" if last.weights else unsent
+            reason = f"the validation of the last step, {final}, ran {when}"
             return GuardVerdict(STALE_WEIGHTS, reason)
         if last.rows is None or last.rows_expected is None:
             reason = f"the validation of the last step, {final}, ended; whether it covered every row is not known"

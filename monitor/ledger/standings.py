@@ -157,6 +157,9 @@ def _weights(score: Score) -> Iterator[Reason]:
         other = str(known.checkpoint_fingerprint)[:_SHOWN]
         sentence = f"the engine held {fingerprint[:_SHOWN]}, the checkpoint of step {score.step} is {other}; {cure}"
         yield Standing.STALE_WEIGHTS, sentence
+    if known.attestation.get("weight_syncs") == 0:
+        sentence = "no weights had reached the engine: it held what it was started with"
+        yield Standing.STALE_WEIGHTS, f"{sentence}; {cure}"
     if attested.weights_changed(known.attestation):
         yield Standing.UNPROVEN, f"the weights changed while they were evaluated; {cure}"
     if known.weights_step is None:

@@ -8,6 +8,8 @@ verl's own extension with `quant.vllm.worker`'s methods beside its own. Who call
 
 from __future__ import annotations
 
+from typing import Any
+
 from verl.workers.rollout.vllm_rollout.utils import vLLMColocateWorkerExtension
 
 from quant.recipe import Recipe
@@ -15,7 +17,19 @@ from quant.vllm.worker import LaststepWorker
 
 
 class AttestedColocateWorker(vLLMColocateWorkerExtension, LaststepWorker):
-    """What verl mixes into vLLM's worker, attested."""
+    """What verl mixes into vLLM's worker, attested. Counts the syncs that reached it."""
+
+    laststep_syncs = 0
+
+    def update_weights_from_ipc(self, *given: Any, **named: Any) -> Any:
+        """verl's own; a sync that fails does not count."""
+        result = super().update_weights_from_ipc(*given, **named)
+        self.laststep_syncs += 1
+        return result
+
+    def laststep_close(self, facts: dict[str, Any] | None = None, path: str | None = None) -> dict[str, Any]:
+        """The attestation, with `weight_syncs`: how often this worker has taken the trainer's weights."""
+        return super().laststep_close({**(facts or {}), "weight_syncs": self.laststep_syncs}, path)
 
     def laststep_begin_own(self) -> str:
         """`laststep_begin` by the recipe that this engine was started with, by none where it quantizes nothing."""

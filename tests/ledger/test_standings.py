@@ -289,3 +289,9 @@ def test_a_recipe_that_the_run_does_not_say_in_full_proves_nothing_and_says_what
     standing, reasons = judge_score(examples.score(), replace(state, config=replace(state.config, recipe=short)))
     assert standing == (UNPROVEN,)
     assert f"the run's recipe does not say its {key}" in reasons[0]
+
+
+@pytest.mark.parametrize(("syncs", "word"), [(0, STALE), (1, VALID)])
+def test_an_engine_that_never_took_weights_is_stale_whatever_the_trainer_says(syncs: int, word: Standing) -> None:
+    score = examples.score(attestation=sealed({**attestation(), "weight_syncs": syncs}))
+    assert word in judge_score(score, examples.run())[0]

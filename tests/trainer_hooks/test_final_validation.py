@@ -137,3 +137,25 @@ def test_full_stderr_pipe_never_blocks(monkeypatch: pytest.MonkeyPatch, fresh_re
         final_validation.say("never arrives")
         monkeypatch.undo()
     os.close(reader)
+
+
+def test_weights_that_were_loaded_and_never_sent_are_not_the_engines_where_sending_is_seen() -> None:
+    guard = FinalValidation(None)
+    guard.syncs_are_seen()
+    guard.weights_loaded(29)
+    verdict = validate(guard, 29).verdict()
+    assert verdict.final_validation == "stale-weights" and "no weights were sent to the engine" in verdict.reason
+
+
+def test_weights_that_were_loaded_and_sent_are_the_engines() -> None:
+    guard = FinalValidation(None)
+    guard.syncs_are_seen()
+    guard.weights_loaded(29)
+    guard.weights_sent()
+    assert validate(guard, 29).verdict().final_validation == "executed"
+
+
+def test_where_sending_is_not_seen_loaded_weights_count_as_sent() -> None:
+    guard = FinalValidation(None)
+    guard.weights_loaded(29)
+    assert validate(guard, 29).verdict().final_validation == "executed"

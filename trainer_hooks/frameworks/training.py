@@ -35,6 +35,8 @@ class Training:
     trainer: Any = None
     guard: FinalValidation | None = None
     phases: list[str] = field(default_factory=list)
+    loaded: int | None = None
+    """The step whose checkpoint was loaded, until its weights are sent; V1 loads before `fit`."""
     saved: int | None = None
     """The step that was saved last."""
     fits: int = 0
@@ -74,6 +76,8 @@ def before_fit(call: Call) -> float | None:
     _training.phases = []
     _training.saved = None
     _training.guard = FinalValidation(_last_step(trainer, known), off)
+    if _training.loaded is not None:
+        _training.guard.weights_loaded(_training.loaded)
     began = time.time()
     recorder.get().event(
         "run_config",
@@ -233,10 +237,27 @@ def after_checkpoint(call: Call) -> None:
     recorder.get().event("checkpoint", step=step, path=path, complete=complete)
 
 
+def syncs_are_seen() -> None:
+    """The call that sends weights to the engine is observed in this process."""
+    if _training.guard is not None:
+        _training.guard.syncs_are_seen()
+
+
+def after_load(call: Call) -> None:
+    """The trainer took a checkpoint's weights, where there was one."""
+    step = getattr(call.args[0], "global_steps", None)
+    if call.error is None and isinstance(step, int) and step > 0:
+        _training.loaded = step
+        if _training.guard is not None:
+            _training.guard.weights_loaded(step)
+
+
 def after_weights(call: Call) -> None:
     """The trainer sent its weights to the engine."""
-    if call.error is None and _training.guard is not None:
-        _training.guard.weights_sent()
+    if call.error is None:
+        _training.loaded = None
+        if _training.guard is not None:
+            _training.guard.weights_sent()
 
 
 def after_log(call: Call) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 from trainer_hooks import install, recorder, records, save_first
 from trainer_hooks.frameworks import engine_attestation, rollout, training
-from trainer_hooks.frameworks.wrapping import Call, Wrap, apply_to
+from trainer_hooks.frameworks.wrapping import MARK, Call, Wrap, apply_to
 
 LEGACY = "verl.trainer.ppo.ray_trainer"
 V1 = "verl.trainer.ppo.v1.trainer_base"
@@ -32,8 +33,19 @@ TIMER_COPIES = (LEGACY, V1, "verl.trainer.ppo.v1.trainer_sync")
 JOB_CONFIG_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Where Ray hands a submitted job its configuration."""
 
+
+def before_fit(call: Call) -> float | None:
+    """Training begins; whether weights that are sent to the engine will be seen."""
+    state = training.before_fit(call)
+    manager = getattr(sys.modules.get(WEIGHTS), "CheckpointEngineManager", None)
+    if getattr(getattr(manager, "update_weights", None), MARK, False):
+        training.syncs_are_seen()
+    return state
+
+
 METHODS = (
-    Wrap("", "fit", training.before_fit, training.after_fit),
+    Wrap("", "fit", before_fit, training.after_fit),
+    Wrap("", "_load_checkpoint", after=training.after_load),
     Wrap("", "_validate", engine_attestation.before_validate, engine_attestation.after_validate),
     Wrap("", "_val_metrics_update", before=training.before_metrics),
     Wrap("", "_save_checkpoint", training.before_checkpoint, training.after_checkpoint),

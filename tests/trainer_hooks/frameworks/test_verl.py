@@ -198,3 +198,17 @@ def test_the_plugin_brings_the_hooks_in_where_they_are_asked_for(tmp_path: Path)
 @pytest.mark.parametrize("said", [{}, {"LASTSTEP": "0"}, {"LASTSTEP": ""}])
 def test_the_plugin_does_nothing_unasked(tmp_path: Path, said: dict[str, str]) -> None:
     assert _import_verl(tmp_path, "trainer_hooks.verl_plugin", **said) == []
+
+
+def test_a_loaded_checkpoint_that_is_sent_to_the_engine_and_validated_is_executed(
+    fake: Any, written: Reader, tmp_path: Path
+) -> None:
+    assert _legacy(fake, tmp_path, val_only=True, resumed_at=3).fit() == "validated"
+    assert _guard(written) == "executed"
+
+
+def test_one_that_never_reached_the_engine_is_stale(fake: Any, written: Reader, tmp_path: Path) -> None:
+    trainer = _legacy(fake, tmp_path, val_only=True, resumed_at=3)
+    trainer.checkpoint_manager.update_weights = lambda *steps: None
+    assert trainer.fit() == "validated"
+    assert _guard(written) == "stale-weights"

@@ -64,6 +64,9 @@ class Common:
     ) -> None:
         pass
 
+    def _load_checkpoint(self) -> None:
+        self.global_steps = self.config["trainer"].get("resumed_at", 0)
+
     def _save_checkpoint(self) -> None:
         with open(
             os.path.join(self.config["trainer"]["default_local_dir"], "latest_checkpointed_iteration.txt"), "w"
@@ -80,6 +83,7 @@ class RayPPOTrainer(Common):
     def fit(self) -> str:
         """Trains."""
         timing: dict[str, float] = {}
+        self._load_checkpoint()
         self.checkpoint_manager.update_weights(self.global_steps)
         if self.config["trainer"]["val_before_train"]:
             self._validate()

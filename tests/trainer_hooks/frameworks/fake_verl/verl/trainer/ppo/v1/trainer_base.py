@@ -14,6 +14,7 @@ class PPOTrainer(Common, ABC):
 
     def init(self) -> None:
         """Sets up."""
+        self._load_checkpoint()
         self.on_init_end()
 
     def fit(self, agent_loop_manager: Any) -> str:
