@@ -54,9 +54,15 @@ def _holds_gil(item: Standing) -> bool:
 
 
 def _receives(item: Standing) -> bool:
-    return (function_of(item, POINT_TO_POINT) is not None or _standing_in(item, "read", "socket:")) and _in(
-        item, "send_weights", "update_weights", "sync_weights", "receive_weights"
-    )
+    waits = function_of(item, POINT_TO_POINT) is not None or _standing_in(item, "read", "socket:") or _in_zmq(item)
+    return waits and _in(item, "send_weights", "update_weights", "sync_weights", "receive_weights")
+
+
+def _in_zmq(item: Standing) -> bool:
+    """A send or a receive of ZeroMQ that does not get on: without a peer both wait in the kernel's `poll`."""
+    called = next((frame for frame in item.thread.frames if "/zmq/" in frame.file), None)
+    named = called is not None and called.function.rpartition(".")[2].startswith(("send", "recv"))
+    return named and item.thread.kernel_wait == "poll"
 
 
 def _from_worker(item: Standing) -> bool:

@@ -76,6 +76,14 @@ def test_without_its_decisive_evidence_it_is_not_suspected(name: str) -> None:
     assert suspected(_pair(LESS[name])) == []
 
 
+@pytest.mark.parametrize(("below", "found"), [("async_send_weights", ["sync-receiver-dead"]), ("publish", [])])
+def test_a_send_of_zeromq_that_finds_no_peer_is_the_weight_sync_s_only_below_its_functions(
+    below: str, found: list[str]
+) -> None:
+    sending = Frame("Socket.send", "/env/lib/python3.11/site-packages/zmq/sugar/socket.py", 698)
+    assert suspected(samples(driver(thread((sending, made.frame(below, 195), MAIN), wait="poll")))) == found
+
+
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_thread_that_moved_to_another_function_is_not_suspected(name: str) -> None:
     earlier, later = _pair(CASES[name])
