@@ -37,6 +37,8 @@ WEEK_SECONDS = 7 * 86400.0
 GROWTH_MB = 2.0
 """Room for the results of the run: about 11 KB a validation, of which a week has 181 as played here."""
 PHASES = ("gen", "reward", "old_log_prob", "update_actor", "update_weights")
+VALIDATION_EVERY = 500
+"""Steps from one validation to the next, unless another number is asked for."""
 BEGAN = 1_800_000_000.0
 
 
@@ -104,7 +106,7 @@ def resident_mb() -> float:
     return round(psutil.Process().memory_info().rss / 2**20, 1)
 
 
-def measure(count: int, each: int, validation_every: int, folder: Path) -> dict[str, Any]:
+def measure(count: int, each: int, folder: Path, validation_every: int = VALIDATION_EVERY) -> dict[str, Any]:
     """All events, `each` a tick."""
     os.environ["XDG_STATE_HOME"] = str(folder / "state")
     hooks = folder / "hooks"
@@ -158,10 +160,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--each", type=int, default=500)
-    parser.add_argument("--validation-every", type=int, default=500, help="steps from one validation to the next")
+    parser.add_argument(
+        "--validation-every", type=int, default=VALIDATION_EVERY, help="steps from one validation to the next"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lsweek") as folder:
-        figures = measure(arguments.events, arguments.each, arguments.validation_every, Path(folder))
+        figures = measure(arguments.events, arguments.each, Path(folder), arguments.validation_every)
     print(json.dumps(figures, indent=1))
     return int(figures["growth_mb"] > GROWTH_MB)
 
