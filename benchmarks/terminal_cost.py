@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -37,6 +38,7 @@ KEYS = 60
 STARTS = 5
 ROWS = 1000
 SETTLE_SECONDS = 4.0
+ANSWER_SECONDS = 5.0
 DASHBOARD = "import sys; from monitor.tui.app import run; sys.exit(run(sys.argv[1], None))"
 STATUS = "import sys; from monitor.cli import main; sys.exit(main(['status', '--json']))"
 
@@ -111,24 +113,25 @@ def memory_mb(pid: int) -> int:
 
 
 def answer_times(path: Path, rows: int, columns: int) -> dict[str, float]:
-    """From a key to the first byte of its answer, and the bytes of it, moving the cursor over 1,000 rows of scores."""
+    """From a key to the first byte of its answer, and the bytes of it, on 1,000 rows of scores: nine `j`, one `PgDn`"""
     with Terminal([sys.executable, "-c", DASHBOARD, str(path)], rows=rows, columns=columns) as terminal:
         terminal.wait_for("how far")
         terminal.send("3")
         terminal.wait_for("quantization")
-        times, sizes = [], []
+        times: list[float] = []
+        sizes: list[int] = []
+        pages: list[int] = []
         for index in range(KEYS):
             while terminal.pump(0.1):
                 pass
             before, pressed = len(terminal.received), time.perf_counter()
             terminal.send("\x1b[6~" if index % 10 == 9 else "j")
-            while len(terminal.received) == before and time.perf_counter() - pressed < 2:
+            while len(terminal.received) == before and time.perf_counter() - pressed < ANSWER_SECONDS:
                 terminal.pump(0.005)
             times.append((time.perf_counter() - pressed) * 1e3)
             while terminal.pump(0.05):
                 pass
-            if index % 10 != 9:
-                sizes.append(len(terminal.received) - before)
+            (pages if index % 10 == 9 else sizes).append(len(terminal.received) - before)
     ordered = sorted(times)
     return {
         "key_p50_ms": round(ordered[KEYS // 2], 1),
@@ -136,6 +139,7 @@ def answer_times(path: Path, rows: int, columns: int) -> dict[str, float]:
         "key_bytes": round(statistics.median(sizes)),
         "key_bytes_p95": sorted(sizes)[int(len(sizes) * 0.95)],
         "key_bytes_most": max(sizes),
+        "page_bytes_most": max(pages),
     }
 
 
@@ -228,7 +232,7 @@ def missed(figures: dict[str, Any]) -> list[str]:
     """The figures that are over their targets."""
     over = []
     for name, target in TARGETS.items():
-        most = target[figures["columns"]] if isinstance(target, dict) else target
+        most = target.get(figures["columns"], math.inf) if isinstance(target, dict) else target
         if figures[name] > most:
             over.append(f"{name} {figures[name]} > {most:g}")
     return over

@@ -7,6 +7,7 @@ stub of NVIDIA's library that the tests build. What can't be had is a sentence t
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -72,7 +73,9 @@ def nvitop(folder: Path) -> Peer | Missing:
     if why:
         return Missing("nvitop", why)
     orders = {"LD_LIBRARY_PATH": str(folder), "NVML_STUB_ORDERS": str(folder)}
-    return Peer("nvitop", [str(folder / "venv" / "bin" / "nvitop"), "--monitor", "auto"], "for help", orders)
+    # What the stub lacks it logs to its terminal, over its own screen.
+    quiet = f"exec {shlex.quote(str(folder / 'venv' / 'bin' / 'nvitop'))} --monitor auto 2>/dev/null"
+    return Peer("nvitop", ["sh", "-c", quiet], "for help", orders)
 
 
 def leet(folder: Path) -> Peer | Missing:

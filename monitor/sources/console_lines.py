@@ -185,11 +185,12 @@ class ConsoleLines(ConsolePrinted):
 
     def _progress_bar(self, match: re.Match[str], at: float, evidence: Evidence, process: str) -> list[Fact]:
         done = int(match["done"])
-        if self._writers.strict and self._now.steps and done > max(self._now.steps) + 1:
+        highest = self._now.steps.highest()
+        if self._writers.strict and highest is not None and done > highest + 1:
             return []
         facts = self._total(int(match["total"]), at, evidence) if self._now.total_steps is None else []
         before, self._now.bar = self._now.bar, max(done, self._now.bar or 0)
-        if before is None or done <= before or any(step >= done for step in self._now.steps):
+        if before is None or done <= before or (highest is not None and highest >= done):
             return facts
         return [*facts, self._fact(FactKind.STEP_END, at, evidence, done, None, metrics={})]
 

@@ -126,7 +126,7 @@ class ConsolePrinted(ConsoleValidations):
             return []
         self._now.metrics_told.add(kind)
         final = kind == FINAL
-        step = max([*self._now.steps, *self._now.tested], default=None) if final else 0
+        step = self._now.steps.highest(*self._now.tested) if final else 0
         metrics = read_metrics(text)
         if step is None or not metrics:
             words = f"the trainer printed no {kind} validation metrics"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from monitor.model.fact import FactKind
+from monitor.sources.step_set import StepSet
 
 
 @dataclass
 class Standing:
     """What the lines have told so far of one attempt."""
 
-    steps: set[int] = field(default_factory=set)
+    steps: StepSet = field(default_factory=StepSet)
     tested: dict[int, float] = field(default_factory=dict)
     """Step → when its validation was seen to begin."""
     saved: set[int] = field(default_factory=set)

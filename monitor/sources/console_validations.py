@@ -47,8 +47,9 @@ class ConsoleValidations:
 
     def _newest_step(self) -> int:
         """The step told last, or the one after the bar's count: 0 before any of them."""
-        if self._now.steps:
-            return max(self._now.steps)
+        highest = self._now.steps.highest()
+        if highest is not None:
+            return highest
         return 0 if self._now.bar is None else self._now.bar + 1
 
     def _order_seen(self, step: int, at: float, evidence: Evidence) -> list[Fact]:
@@ -115,8 +116,8 @@ class ConsoleValidations:
         now = self._now
         if self.profile.console.validation_begin or now.samples_each is None:
             return []
-        reached = max([*now.steps, *([] if now.bar is None else [now.bar])], default=-1)
-        step = reached + 1
+        reached = now.steps.highest(now.bar)
+        step = 0 if reached is None else reached + 1
         if step in now.tested or not self._validation_due(step):
             return []
         now.tested[step] = at

@@ -147,14 +147,15 @@ def process_key(process: str) -> str:
 
 def ended(standing: Standing) -> bool:
     """True where an attempt was seen to reach its last step."""
-    reached = max([*standing.steps, *([] if standing.bar is None else [standing.bar])], default=None)
+    reached = standing.steps.highest(standing.bar)
     return reached is not None and standing.total_steps is not None and reached >= standing.total_steps
 
 
 def follows(step: int, standing: Standing, *, resumes_told: bool) -> bool:
     """True where a line of `step` can be the same run's as the lines before it: the same step, or the next."""
-    if standing.steps:
-        return step in standing.steps or step == max(standing.steps) + 1
+    highest = standing.steps.highest()
+    if highest is not None:
+        return step in standing.steps or step == highest + 1
     if standing.resumed is not None:
         return step in (standing.resumed, standing.resumed + 1)
     return step <= 1 or not resumes_told

@@ -16,6 +16,7 @@ from monitor.sources.console_writers import contradicts
 from monitor.sources.log_tail import LogLine, LogTail
 from monitor.sources.step_metrics import number, step_facts
 from monitor.sources.step_sequence import Place, StepSequence
+from monitor.sources.step_set import StepSet
 from monitor.sources.trainer_profile import TrainerProfile
 
 SOURCE = "file_logger"
@@ -31,7 +32,7 @@ class FileLoggerSource:
         self._profile = profile
         self._not_before = not_before
         self._tail = LogTail(path)
-        self._told: set[int] = set()
+        self._told = StepSet()
         self._metrics: dict[int, dict[str, float]] = {}
         self._sequence = StepSequence()
         self._readings = 0
@@ -74,7 +75,7 @@ class FileLoggerSource:
             return []
         self._checking = True
         words = (
-            f"the file log was erased and begun anew: its steps up to {max(self._told)} stand only in the ledger "
+            f"the file log was erased and begun anew: its steps up to {self._told.highest()} stand only in the ledger "
             "(a restart under the same experiment name erases it)"
         )
         evidence = Evidence(words, str(self._path), None, now)
@@ -89,7 +90,8 @@ class FileLoggerSource:
             return []
         evidence = Evidence(f"metrics of step {step}", str(self._path), line.number, at)
         if self._checking:
-            self._other_attempt = step <= max(self._told)
+            highest = self._told.highest()
+            self._other_attempt = highest is not None and step <= highest
             self._checking = False
         if self._other_attempt:
             return []
@@ -111,7 +113,7 @@ class FileLoggerSource:
 
     def _another_attempt(self, place: Place, step: int, at: float, evidence: Evidence) -> list[Fact]:
         """Steps begin again in the file, though nothing erased it."""
-        newest = max(self._told, default=0)
+        newest = self._told.highest() or 0
         self._began_again = self._readings <= 1
         if place is Place.BETWEEN:
             self._other_attempt = True

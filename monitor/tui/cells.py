@@ -155,11 +155,11 @@ def _words(text: str, longest: int) -> Iterable[str]:
 
 
 def _pieces(word: str, longest: int) -> Iterable[str]:
-    """A word too long for a line, in pieces: after a `/` where one is in a piece's second half, else anywhere."""
+    """A word too long for a line, in pieces: after a `/`, else a `-`, in a piece's second half, else anywhere."""
     while cell_len(word) > longest:
         piece = chop_cells(word[: MOST_OF_A_CELL * longest], longest)[0]
-        slash = piece.rfind("/") + 1
-        cut = slash if slash > len(piece) // 2 else len(piece)
+        ends = (piece.rfind(mark) + 1 for mark in "/-")
+        cut = next((end for end in ends if end > len(piece) // 2), len(piece))
         yield word[:cut]
         word = word[cut:]
     if word:

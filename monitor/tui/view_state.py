@@ -191,16 +191,17 @@ def foot(state: ViewState, width: int, below: int) -> Line:
     """The last row: the keys that work here, or a notice; at the right, how many lines lie below."""
     if state.notice:
         return fit((Span(f" {state.notice}", "band-strong"),), width)
+    more = Span(f" ↓ {wording.count(below, 'more line')} ", "band-strong") if below else Span("")
+    room = width - width_of((more,))
     parts: list[Span] = []
     for action in footer(state.view, read_only=state.read_only):
         click = f"app.{action.name}()"
         text = (span(f" {action.key_text} ", "key", click), span(f"{action.label} ", "key-text", click))
-        if width_of((*parts, *text)) <= width:
+        if width_of((*parts, *text)) <= room:
             parts += text
     if state.filter.text and state.view in ("log", "scores"):
         parts.append(Span(f" filter /{state.filter.text}/", "band-warn"))
     if state.read_only:
         parts.append(Span(" read-only", "band-dim"))
     content = line(*parts)
-    more = Span(f" ↓ {wording.count(below, 'more line')} ", "band-strong") if below else Span("")
     return (*content, Span(" " * max(width - width_of((*content, more)), 0), "band"), more)

@@ -17,6 +17,7 @@ from monitor.model.fact import Fact, FactKind
 from monitor.sources.console import ConsoleSource
 from monitor.sources.console_standing import Standing
 from monitor.sources.console_writers import OwnRun, follows, process_key
+from monitor.sources.step_set import StepSet
 from monitor.sources.trainer_profile import load_profile
 
 OURS = "(TaskRunner pid=11) "
@@ -207,9 +208,9 @@ def test_of_two_real_runs_of_verl_in_one_log_exactly_ours_has_its_scores(
         (Standing(), 4, False),
         (Standing(resumed=3), 4, True),
         (Standing(resumed=3), 1, False),
-        (Standing(steps={3, 4}), 4, True),
-        (Standing(steps={3, 4}), 5, True),
-        (Standing(steps={3, 4}), 6, False),
+        (Standing(steps=StepSet((3, 4))), 4, True),
+        (Standing(steps=StepSet((3, 4))), 5, True),
+        (Standing(steps=StepSet((3, 4))), 6, False),
     ],
 )
 def test_a_step_follows_the_same_the_one_before_or_the_one_resumed(standing: Standing, step: int, fits: bool) -> None:

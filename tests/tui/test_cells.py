@@ -41,3 +41,8 @@ def test_a_rule_is_as_wide_as_asked() -> None:
 
 def test_spans_keep_markup_as_text() -> None:
     assert plain(line(span("[bold]x[/]"))) == "[bold]x[/]"
+
+
+def test_a_word_without_a_slash_near_its_end_is_broken_after_a_dash() -> None:
+    broken = [plain(content) for content in wrap("/a/run-of-today-with-a-name/29.jsonl", 20)]
+    assert broken == ["/a/run-of-today-", "with-a-name/29.jsonl"]

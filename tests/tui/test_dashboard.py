@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -194,3 +195,11 @@ async def test_the_smallest_terminals_do_not_break_it() -> None:
             for key in ("1", "2", "3", "4", "5", "question_mark", "r"):
                 await pilot.press(key)
                 await pilot.pause()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("view", ["2", "3", "5"])
+async def test_how_much_lies_below_is_said_whole_beside_the_keys(view: str) -> None:
+    async with opened(examples.hanging(), (80, 24)) as session:
+        text = await session.press(view, "question_mark")
+        assert re.search(r"↓ \d+ more lines$", text.splitlines()[-1].rstrip())

@@ -133,3 +133,8 @@ def test_what_is_cut_of_a_process_is_never_its_pid(width: int, shown: str) -> No
 def test_while_all_moves_it_is_said_why_no_loop_is_shown() -> None:
     (row,) = loops(examples.healthy(), 80, 0).lines
     assert "not looked at while all moves" in plain(row)
+
+
+def test_loads_that_are_the_same_are_one_number() -> None:
+    same = [replace(gpu, utilization=40.0) for gpu in eight()]
+    assert " 40 % " in shown(machine(*same), 80, summed=True)

@@ -109,3 +109,25 @@ async def test_hostile_text_in_a_score_is_text_on_its_detail() -> None:
         for keys in (("3", "down", "e"), ("c",)):
             text = await session.press(*keys)
             assert all(character.isprintable() for row in text.split("\n") for character in row)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_table_stays_as_it_is_when_the_cursor_goes_from_a_run_to_its_score(size: tuple[int, int]) -> None:
+    """A row that appears or goes below the table would move its rule: 200 bytes more a key."""
+    async with opened(family(), size) as session:
+        await session.press("3")
+        places = []
+        for _ in range(2):
+            text = await session.press("down")
+            places.append(next(n for n, row in enumerate(text.splitlines()) if row.startswith((" why ", " the run "))))
+        assert len(set(places)) == 1
+
+
+@pytest.mark.asyncio
+async def test_of_a_metric_without_room_the_end_is_shown_which_tells_it_from_others() -> None:
+    data = family()
+    long = tuple(replace(item, metric="val-core/a-data-set-with-a-long-name/acc/mean@1") for item in data.scores)
+    async with opened(replace(data, scores=long), (120, 40)) as session:
+        text = await session.press("3")
+        assert "name/acc/mean@1" in text and "val-core/a" not in text

@@ -22,7 +22,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("theme", PAINTED, ids=lambda theme: theme.name)
 def test_every_state_and_text_can_be_read_on_its_background(theme: Theme) -> None:
-    for name in ("text", "strong", "dim", "title", "name", *SIGNS):
+    for name in ("text", "strong", "dim", "faint", "title", "name", *SIGNS):
         colours = sorted(luminance(c) for c in (getattr(theme.colours, name), theme.colours.background))
         assert (colours[1] + 0.05) / (colours[0] + 0.05) >= 4.5, name
 

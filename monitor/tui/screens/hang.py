@@ -112,6 +112,10 @@ def _culprit_text(culprit: Culprit) -> str:
     return ", ".join(parts)
 
 
+BAR = "    │ "
+"""Left of what is said between two links of a chain."""
+
+
 class _Chosen(NamedTuple):
     """Which link is open, and what its evidence is looked up in. `first`: place of the finding's first link."""
 
@@ -132,8 +136,9 @@ def _chain(finding: Finding, chosen: _Chosen, width: int) -> list[Line]:
         rows: list[Line] = []
         if link.waiter != previous:
             rows += wrap(link.waiter, width - 4, "strong", first=(span("   "),), indent="   ")
-        mark = span(" ›  │ " if here else "    │ ", "selected" if here else "rule")
-        rows += wrap(link.why, width - 10, "text" if here else "dim", first=(mark,), indent="    │ ")
+        mark = span(" ›  │ " if here else BAR, "selected" if here else "dim")
+        why = wrap(link.why, width - 10, "text" if here else "dim", first=(mark,), indent=BAR)
+        rows += [tuple(part._replace(style="dim") if part.text == BAR else part for part in row) for row in why]
         seen.add(link.waiter)
         again = "  ↺ a cycle" if link.waits_for in seen else ""
         if here:

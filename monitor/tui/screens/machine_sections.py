@@ -84,7 +84,8 @@ def _role_row(owner: str, gpus_of_it: list[GpuReading], width: int) -> Line:
     if not width or not owned:
         return head
     loads = [gpu.utilization for gpu in owned if gpu.utilization is not None]
-    load = f"{wording.percent(min(loads))[:-2]}–{wording.percent(max(loads))}" if loads else "? %"
+    least, most = (wording.percent(some(loads)) if loads else "? %" for some in (min, max))
+    load = most if least == most else f"{least[:-2]}–{most}"
     drawn = charts.columns([*loads, 100.0])[:-1]
     used, total = _sum([gpu.memory_used for gpu in owned]), _sum([gpu.memory_total for gpu in owned])
     memory = f"  {wording.size(used)}/{wording.size(total)}"

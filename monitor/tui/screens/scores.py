@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from monitor.model.score import Score, Standing
 from monitor.tui import wording
-from monitor.tui.cells import Line, Span, fit, line, plain, rule, span, width_of, wrap
+from monitor.tui.cells import Line, Span, ending, fit, line, plain, rule, span, width_of, wrap
 from monitor.tui.screen_data import RunRow, ScreenData
 from monitor.tui.screens import score_detail
 from monitor.tui.screens.common import Room, empty, standing_spans
@@ -36,6 +36,9 @@ BAD_FIRST = (
 
 WITH_SOURCE = 90
 """Width from which a score's row has room for what made it; narrower, `e` tells."""
+
+USUAL_DETAIL = 4
+"""Rows that a score's reason and proofs take at 80 columns."""
 
 WIDE = 150
 TALL = 40
@@ -118,7 +121,8 @@ def _score_row(score: Score, now: float, width: int) -> Line:
         span(f"{wording.ago(now - score.recorded_at):>11}", "dim"),
     ]
     if width >= 110:
-        parts.append(span(f"  {score.metric}", "dim"))
+        room = width - width_of(line(*parts)) - 2
+        parts.append(span(f"  {score.metric if width >= WIDE else ending(score.metric, room)}", "dim"))
     if width >= WIDE:
         of_step = "?" if provenance.weights_step is None else provenance.weights_step
         known = provenance.weights_fingerprint
@@ -140,6 +144,8 @@ def lines(
     cursor = min(max(cursor, 0), len(table) - 1)
     most = max(room.height // 2 - 1, 3)
     detail = _detail(table[cursor], data, room)[:most]
+    # A run has less to say than a score: with rows kept for both, the table stays as it is when the cursor passes one.
+    detail += [()] * (min(USUAL_DETAIL, most) - len(detail))
     words = f"{'standing':<{_standing_width(room.width)}}"
     head = line(span(f"   {'step':>6}  {'value':<6}  {words} ", "dim"))
     source = f"{'source':<9} " if room.width >= WITH_SOURCE else ""

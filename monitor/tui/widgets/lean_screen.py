@@ -1,17 +1,19 @@
 """A screen that sends only the cells that changed: on a slow line, a number that moves costs its digits, not its row.
 
 Textual cuts a partial update at its right end only, sends each row from the widget's left edge, and each stretch of
-text with its whole look; `pen.py` sends what differs. Only this file builds on textual's private compositor.
+text with its whole look; `frame.py` sends what differs. Only this file builds on textual's private compositor.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from rich.color import ColorSystem
 from rich.console import Console
 from textual._compositor import ChopsUpdate, Compositor
 from textual.screen import Screen
 
-from monitor.tui.widgets.pen import Pen
+from monitor.tui.widgets.frame import Stretch, sent
 
 
 class LeanUpdate(ChopsUpdate):
@@ -19,18 +21,14 @@ class LeanUpdate(ChopsUpdate):
 
     def render_segments(self, console: Console) -> str:
         """The escape sequences and text of every span."""
-        parts: list[str] = []
-        pen = Pen(console._color_system or ColorSystem.TRUECOLOR)
+        return sent(self._stretches(), console._color_system or ColorSystem.TRUECOLOR)
+
+    def _stretches(self) -> Iterator[Stretch]:
         for y, x1, x2 in self.spans:
-            ends = self.chop_ends[y]
-            for end, (x, strip) in zip(ends, self.chops[y].items()):
+            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items()):
                 left, right = max(x, x1), min(end, x2)
-                if strip is None or left >= right:
-                    continue
-                parts.append(f"\x1b[{y + 1};{left + 1}H")
-                parts.append(pen.write(strip.crop(left - x, right - x)))
-        parts.append(pen.lift())
-        return "".join(parts)
+                if strip is not None and left < right:
+                    yield Stretch(y, left, list(strip.crop(left - x, right - x)))
 
 
 class LeanCompositor(Compositor):

@@ -1,18 +1,16 @@
-"""The terminal's pen while a frame is written: only what differs from the last text's look is sent.
+"""The terminal's pen: how text looks, and what takes the pen from one look to another; only what differs is said.
 
 Rich sends every stretch of text with its whole look, two 24-bit colours among it, and resets after each: 40 bytes for a
 digit that moved. Covers attributes and colours in the console's colour system; does not cover hyperlinks, which no
-screen has.
+screen has, nor where the text stands: that is `frame.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 from rich.color import ColorSystem
-from rich.segment import Segment
 from rich.style import Style
 
 RESET = "\x1b[0m"
@@ -72,28 +70,6 @@ def change(before: Look, after: Look) -> str:
     return f"\x1b[{';'.join(codes)}m"
 
 
-class Pen:
-    """Writes segments one after the other, from a pen that was reset."""
-
-    def __init__(self, system: ColorSystem) -> None:
-        self._system = system
-        self._look = DEFAULT
-
-    def write(self, segments: Iterable[Segment]) -> str:
-        """The text of the segments, with what must be said before each."""
-        parts: list[str] = []
-        for text, style, _ in segments:
-            look = look_of(style, self._system)
-            if look != self._look:
-                if text.isspace() and not (look.attributes | self._look.attributes) & _SEEN_ON_SPACES:
-                    look = self._look._replace(background=look.background)
-                parts.append(change(self._look, look))
-                self._look = look
-            parts.append(text)
-        return "".join(parts)
-
-    def lift(self) -> str:
-        """What resets the pen, where it isn't reset already."""
-        said = RESET if self._look != DEFAULT else ""
-        self._look = DEFAULT
-        return said
+def seen_on_spaces(look: Look) -> bool:
+    """True where a space in this look is more than its background."""
+    return bool(look.attributes & _SEEN_ON_SPACES)
