@@ -9,17 +9,20 @@ come by itself. `gil-held`, `dataloader-dead`, `reward-stuck`, `checkpoint-stuck
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.detect.case import Case
 from monitor.detect.frames import is_users, place
 from monitor.detect.rules.collectives import POINT_TO_POINT, function_of
 from monitor.detect.standing import Standing, standing_threads, suspicion
 from monitor.detect.thread_waits import SAMPLE_POLL
-from monitor.model.finding import Finding
-from monitor.model.snapshot import BlockedCall
+from monitor.model.finding import Culprit, Finding
+from monitor.model.snapshot import BlockedCall, RayActor
 
 MOST_HOLDERS = 3
+STARVED = "replay-starved"
+PROCESS_DIED = "its worker process has died"
+"""Ray's words in the death cause of an actor that nobody ended."""
 WAITS = frozenset({"sleep", "read", "write", "lock", "poll"})
 
 
@@ -101,7 +104,7 @@ BLOCKERS = (
         "Look for an exception in the receiver's log: it may live, with its receiving task gone.",
     ),
     Blocker(
-        "replay-starved",
+        STARVED,
         lambda item: _in(item, SAMPLE_POLL),
         "polls for samples that do not come",
         "Look at the workers that should fill the buffer.",
@@ -177,4 +180,28 @@ def _finding(case: Case, blocker: Blocker, item: Standing) -> Finding:
         end = f", at whose other end is {', '.join(names)}" if names else ""
         kernel += f", in {call.call} of {call.target or 'a file being opened'}{end}"
     evidence = (case.evidence(kernel), case.flat_cpu(item.process.pid))
-    return suspicion(case, blocker.hang_class, sentence, item, evidence, blocker.advice)
+    found = suspicion(case, blocker.hang_class, sentence, item, evidence, blocker.advice)
+    crashed = _crashed(case) if blocker.hang_class == STARVED else None
+    return _by_dead_actor(case, found, crashed) if crashed is not None else found
+
+
+def _crashed(case: Case) -> RayActor | None:
+    """An actor of the run whose process died of itself, dead in both samples: it fills no buffer any more."""
+    before = {actor.actor_id: actor for actor in case.scene.earlier.actors} if case.scene.earlier else {}
+    for actor in case.scene.later.actors:
+        was = before.get(actor.actor_id)
+        if was is not None and was.state == actor.state == "DEAD" and PROCESS_DIED in actor.death_cause:
+            return actor
+    return None
+
+
+def _by_dead_actor(case: Case, found: Finding, actor: RayActor) -> Finding:
+    name = f"{actor.class_name} (pid {actor.pid})"
+    state = case.evidence(f"Ray's State API: {name} is DEAD {case.both}: {actor.death_cause}")
+    return replace(
+        found,
+        sentence=f"{found.sentence} {name} of this run is dead: its process has died.",
+        culprit=Culprit(actor.pid, name, actor.name),
+        evidence=(*found.evidence, state),
+        advice="Look for why it died in its worker's log; what it was to bring, nobody brings now.",
+    )

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.model.snapshot import BlockedCall, Frame, Snapshot, ThreadState
+from monitor.detect.judge import judge
+from monitor.model.snapshot import BlockedCall, Frame, RayActor, Snapshot, ThreadState
 from tests.detect import snapshots as made
 from tests.detect.made_threads import PYTHON
 from tests.detect.rules.alone import DRIVER, driver, samples, suspected, thread
@@ -96,3 +97,21 @@ def test_a_thread_that_was_not_read_at_one_sample_is_not_suspected(name: str) ->
     earlier, later = _pair(CASES[name])
     unread = made.changed([earlier], DRIVER, threads=(), threads_unknown="no permission")
     assert suspected([*unread, later]) == []
+
+
+RAYS_WORDS = "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("earlier_state", "cause", "named"),
+    [("DEAD", RAYS_WORDS, True), ("ALIVE", RAYS_WORDS, False), ("DEAD", "ray.kill was called", False)],
+)
+def test_samples_that_do_not_come_are_put_down_to_an_actor_whose_process_died_of_itself(
+    earlier_state: str, cause: str, named: bool
+) -> None:
+    dead = RayActor("a1", "AgentLoopWorkerTQ", "agent_loop_0", "DEAD", 4711, death_cause=cause)
+    earlier, later = _pair(CASES["replay-starved"])
+    pair = [replace(earlier, actors=(replace(dead, state=earlier_state),)), replace(later, actors=(dead,))]
+    (finding,) = judge(pair).suspicions
+    assert (finding.culprit.pid == 4711) is named
+    assert ("AgentLoopWorkerTQ (pid 4711) of this run is dead" in finding.sentence) is named
