@@ -27,7 +27,7 @@ from monitor.detect.rules import (
     self_get,
     stopped,
     thread_knot,
-    unanswered,
+    tool_stuck,
 )
 from monitor.model.finding import Finding, Verdict, VerdictWord
 from monitor.model.snapshot import Snapshot
@@ -79,7 +79,7 @@ def judge(snapshots: Sequence[Snapshot]) -> Verdict:
     reasons = (*(finding.sentence for finding in suspicions), *unknown_reasons(case))
     if not case.overdue:
         return Verdict(VerdictWord.UNKNOWN, reasons=reasons, suspicions=suspicions)
-    beyond_limit = unanswered.find(case) or suspicions
+    beyond_limit = tool_stuck.find(case) or suspicions
     return Verdict(VerdictWord.STALL if beyond_limit else VerdictWord.UNKNOWN, beyond_limit, reasons, suspicions)
 
 
