@@ -53,8 +53,8 @@ def _finding(case: Case, process: ProcessState, waits: dict[str, Frame], limit: 
     label = case.scene.label(process.pid)
     sentence = (
         f"An agent loop in {label} waits at {place(frame)} for something outside the run, without a deadline, and the "
-        f"run waits for it: nothing moved for longer than this phase ever was silent (limit {limit:.0f} s). It may still "
-        "answer."
+        f"run waits for it: nothing moved for longer than this phase ever was silent (limit {limit:.0f} s). It may "
+        "still answer."
     )
     evidence = (
         case.evidence(f"{len(waits)} asyncio tasks of {label} wait there {case.both}", frame),

@@ -1,4 +1,4 @@
-"""`reward-stuck` and `tool-stuck`: waits for something outside are suspicions, and a stall's finding beyond the limit."""
+"""`reward-stuck` and `tool-stuck`: a wait for something outside is suspected, and is a stall beyond the limit."""
 
 from __future__ import annotations
 
