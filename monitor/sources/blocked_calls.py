@@ -43,12 +43,15 @@ def read(pids: Iterable[int]) -> dict[int, tuple[BlockedCall, ...]]:
         return {}
     ends = _Ends(ours)
     return {
-        pid: tuple(BlockedCall(thread, call, target, ends.holders(pid, call, target)) for thread, call, target in calls)
+        pid: tuple(
+            BlockedCall(thread, call, target, ends.holders(pid, call, target), number)
+            for thread, call, target, number in calls
+        )
         for pid, calls in found.items()
     }
 
 
-def _calls(pid: int) -> list[tuple[int, str, str]]:
+def _calls(pid: int) -> list[tuple[int, str, str, int | None]]:
     table = _TABLES.get(platform.machine(), {})
     found = []
     with suppress(OSError):
@@ -58,9 +61,9 @@ def _calls(pid: int) -> list[tuple[int, str, str]]:
                     words = file.read().split()
                 call = table.get(int(words[0])) if words and words[0] != "running" else None
                 if call:
-                    descriptor = int(words[1], 16)
-                    target = "" if call == OPEN else os.readlink(f"/proc/{pid}/fd/{descriptor}")
-                    found.append((int(name), call, target))
+                    descriptor = None if call == OPEN else int(words[1], 16)
+                    target = "" if descriptor is None else os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                    found.append((int(name), call, target, descriptor))
     return found
 
 
