@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from monitor.model.snapshot import BlockedCall
-from monitor.sources.sockets import ESTABLISHED, tcp_sockets
+from monitor.sources.sockets import ESTABLISHED, SocketTables
 
 READ, WRITE, OPEN, FILE_LOCK = "read", "write", "open", "file-lock"
 _X86_64 = {
@@ -72,6 +72,7 @@ class _Ends:
 
     def __init__(self, pids: tuple[int, ...]) -> None:
         self._pids = pids
+        self._tables = SocketTables()
         self._users: dict[str, list[tuple[int, bool, bool]]] = {}
         for pid in pids:
             with suppress(OSError):
@@ -96,14 +97,14 @@ class _Ends:
         return tuple(sorted({user[0] for user in self._users.get(target, ()) if user[wanted]}))
 
     def _peers(self, pid: int, inode: int) -> tuple[int, ...]:
-        own = next((socket for socket in tcp_sockets(pid) if socket.inode == inode), None)
+        own = next((socket for socket in self._tables.of(pid) if socket.inode == inode), None)
         if own is None or own.state != ESTABLISHED:
             return ()
         end = (own.remote_ip, own.remote_port, own.local_ip, own.local_port)
         return tuple(
             other
             for other in self._pids
-            for socket in tcp_sockets(other)
+            for socket in self._tables.of(other)
             if (socket.local_ip, socket.local_port, socket.remote_ip, socket.remote_port) == end
         )
 

@@ -51,7 +51,7 @@ def faulty_head() -> Iterator[Head]:
 def watched_on_ray(ray: Head, name: str, seed: int, folder: Path, meanwhile: Meanwhile | None = None) -> Outcome:
     """Run one program and judge samples of it. `meanwhile`: called while it still hangs."""
     script = render(name, seed, folder, SCRIPTS)
-    with _program(ray, script, folder) as culprits:
+    with program(ray, script, folder) as culprits:
         began = time.monotonic()
         position = RunPosition(name, 1, 1, "testing", last_moved_at=time.time())
 
@@ -68,7 +68,7 @@ def watched_on_ray(ray: Head, name: str, seed: int, folder: Path, meanwhile: Mea
 
 
 @contextmanager
-def _program(ray: Head, script: Path, folder: Path) -> Iterator[frozenset[int]]:
+def program(ray: Head, script: Path, folder: Path) -> Iterator[frozenset[int]]:
     """Pids of the culprits of the running program."""
     told, console = folder / "told", folder / "console.log"
     name = f"trainer.experiment_name={script.stem}"

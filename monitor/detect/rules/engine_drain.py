@@ -25,23 +25,18 @@ def find(case: Case) -> tuple[Finding, ...]:
     if case.working():
         return ()
     for process in case.scene.processes.values():
-        before = case.scene.before.get(process.pid)
-        if process.role != ENGINE or before is None:
+        if process.role != ENGINE:
             continue
-        already = {(task.key, task.name, _stem(task)) for task in before.tasks or ()}
-        drains = [task for task in process.tasks or () if _stem(task) and (task.key, task.name, _stem(task)) in already]
+        drains = [task for task in process.tasks or () if _drain(task) and case.scene.task_held(process, task)]
         finding = _judge(case, process, drains)
         if finding is not None:
             return (finding,)
     return ()
 
 
-def _stem(task: AsyncioTask) -> tuple[Frame, ...]:
-    """Its frames down to the function that drains; empty where there is none."""
-    for position, frame in enumerate(task.frames):
-        if is_users(frame) and WORD in frame.function.rpartition(".")[2]:
-            return task.frames[: position + 1]
-    return ()
+def _drain(task: AsyncioTask) -> Frame | None:
+    """The frame of its chain that drains."""
+    return next((frame for frame in task.frames if is_users(frame) and WORD in frame.function.rpartition(".")[2]), None)
 
 
 def _names(requests: list[RayCall]) -> str:
@@ -55,7 +50,7 @@ def _judge(case: Case, process: ProcessState, drains: list[AsyncioTask]) -> Find
     if edges is None:
         return None
     task = keys[edges[-1].waits_for]
-    frame = innermost_users(reversed(task.frames))
+    frame, drain = innermost_users(reversed(task.frames)), _drain(task)
     label = case.scene.label(process.pid)
     requests = [
         call
@@ -67,7 +62,7 @@ def _judge(case: Case, process: ProcessState, drains: list[AsyncioTask]) -> Find
         f"{_names(requests)}. They may still end."
     )
     evidence = (
-        case.evidence(f"asyncio task {task.name} stands below {_stem(task)[-1].function} {case.both}", frame),
+        case.evidence(f"asyncio task {task.name} stands at {place(drain)} {case.both}", frame),
         *[case.call_evidence(call) for call in requests[:3]],
         case.flat_cpu(process.pid),
     )
