@@ -10,7 +10,7 @@ class.
 
 Scores: the class of the first finding, its process, its line (where the fault has one); proved where a proof is due;
 confidently wrong (a proved finding of another class or process, or any on a healthy program); seconds from the fault to
-the verdict. Without Ray the samples are taken 1 and 2.5 s after the fault, on Ray at 3 and 6 s as the watch does; a
+the verdict. Without Ray the samples are taken 1 and 2.5 s after the fault, on Ray at 3 and 5 s as the watch does; a
 third one (at 4 and 12 s) where two of them name nothing, since the watch says `unknown` only after three.
 The peers' rules: `peers.py`. Programs without Ray have no record at Ray's State API and dashboard: not scored there.
 """

@@ -26,7 +26,7 @@ from monitor.sources.run_locator import locate
 from tests.faults.harness import Meanwhile, Outcome, looked_at, marked_lines, render, told_pids, wait_for_file
 
 SCRIPTS = Path(__file__).parent / "ray_scripts"
-LOOKS_SECONDS = (3.0, 6.0, 12.0)
+LOOKS_SECONDS = (3.0, 5.0, 12.0)
 """When the watch looks: so long after the last fact; the third time only where two samples name nothing."""
 END_SECONDS = 60.0
 
