@@ -4,7 +4,8 @@ that is left anywhere in the run can wake it.
 Decisive: a knot, closed over all processes: every thread, asyncio task and Ray call that could set the event waits,
 directly or by others, for this very task; no timer, no outside socket, no child, no process unseen, in both samples.
 A trainer or driver whose main thread itself runs the loop waits for its own tasks: chains begin there at each of them,
-unless it has threads that run no Python, since those may call into the loop.
+unless it has other threads at work or such as run no Python: theirs may be the cause. For the same reason a future is
+not called lost where another thread of the process stands at work, as a pool's does for `run_in_executor`.
 Needs the asyncio tasks (read from the process's memory, or told by the hook's responder) and whole loops: without
 them the rule is silent, and the verdict says what would show it.
 """
@@ -59,6 +60,8 @@ def _leaves(case: Case) -> list[tuple[ProcessState, AsyncioTask]]:
     for process in case.scene.processes.values():
         for task in process.tasks or ():
             key = task_key(process.pid, task.key)
+            if task.waits_on == "future" and _threads_at_work(case, process):
+                continue
             if key in reached and task.waits_on in IN_PROCESS and case.graph.stuck(key):
                 found.append((process, task))
     return found
@@ -69,10 +72,15 @@ def _own_tasks(case: Case) -> tuple[str, ...]:
     return tuple(
         task_key(process.pid, task.key)
         for process in case.scene.processes.values()
-        if process.role in TRAINER_ROLES and not _foreign(case, process)
+        if process.role in TRAINER_ROLES and not _foreign(case, process) and not _threads_at_work(case, process)
         if any(is_main(process, loop) for loop in case.scene.loops(process))
         for task in process.tasks or ()
     )
+
+
+def _threads_at_work(case: Case, process: ProcessState) -> bool:
+    """Threads beside its idle loops and its services."""
+    return any(node.kind is NodeKind.THREAD and node.pid == process.pid for node in case.graph.nodes.values())
 
 
 def _foreign(case: Case, process: ProcessState) -> bool:

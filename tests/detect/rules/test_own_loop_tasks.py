@@ -7,7 +7,7 @@ from dataclasses import replace
 from monitor.model.snapshot import EventLoopState, ProcessState, Snapshot, ThreadState
 from tests.detect import snapshots as made
 from tests.detect.made_threads import frame, idle_loop
-from tests.detect.rules.alone import DRIVER, driver, only, proved, samples, thread
+from tests.detect.rules.alone import DRIVER, SEMAPHORE, driver, only, proved, samples, thread
 
 WAITS = frame("receive", 63, "/app/main.py")
 LOOP = replace(idle_loop(), name="MainThread", thread_id=DRIVER)
@@ -46,6 +46,13 @@ def test_another_thread_that_sleeps_or_runs_no_python_may_still_wake_it() -> Non
     sleeper = replace(thread((frame("later", 9),), number=2, name="Thread-1", wait="sleep"), kernel_wait_ends=True)
     assert proved(_pair(LOOP, sleeper)) == []
     assert proved(_pair(foreign_threads=("poll",))) == []
+
+
+def test_a_thread_at_work_may_be_the_cause_of_what_a_task_waits_for() -> None:
+    pool = thread((*SEMAPHORE, frame("score", 40, "/app/main.py")), number=2, name="pool_0")
+    future = (made.task("b", "future", WAITS),)
+    assert "lost-wakeup" not in proved(_pair(LOOP, pool))
+    assert proved(_pair(LOOP, pool, tasks=future)) == ["semaphore-exhausted"]
 
 
 def test_a_loop_beside_a_main_thread_that_does_other_things_is_not_what_the_run_waits_for() -> None:
