@@ -1,8 +1,8 @@
 """What is on the table today, on the same faults, by rules that favour it: does its output name process, line, cause?
 
 `py-spy dump` of every process of the run: line, where the culprit's file and line stand in a text; process and cause
-never, since it prints every stack and says of none that it is the odd one (without Ray, the process asked for counts
-as named where it is the culprit). Ray's State API (unfinished tasks, actors): process, where the culprit's pid stands
+never, since it prints every stack and says of none that it is the odd one (a program of one process counts as named
+where that is the culprit). Ray's State API (unfinished tasks, actors): process, where the culprit's pid stands
 on an unfinished call or on an actor that is not alive, however many others do; line, where file and line stand in it;
 cause, where a state says it (PENDING_NODE_ASSIGNMENT with what it requires, DEAD, RESTARTING, a placement
 group PENDING). Ray's dashboard: the same records, and the stack page of the culprit's process, as if a person knew to

@@ -155,7 +155,7 @@ def watched(name: str, seed: int, folder: Path, meanwhile: Meanwhile | None = No
         seconds = time.monotonic() - began
         outcome = Outcome(verdict, culprits, marked_lines(script), script, seconds)
         if meanwhile is not None:
-            meanwhile(outcome, (driver,))
+            meanwhile(outcome, (driver, *proc.descendants(driver, proc.parents())))
     return outcome
 
 
