@@ -1,18 +1,22 @@
 """What is on the table today, on the same faults, by rules that favour it: does its output name process, line, cause?
 
 `py-spy dump` of every process of the run: line, where the culprit's file and line stand in a text; process and cause
-never, since it prints every stack and says of none that it is the odd one (without Ray, the process asked for counts
-as named where it is the culprit). Ray's State API (unfinished tasks, actors): process, where the culprit's pid stands
+never, since it prints every stack and says of none that it is the odd one (a program of one process counts as named
+where that is the culprit). Ray's State API (unfinished tasks, actors): process, where the culprit's pid stands
 on an unfinished call or on an actor that is not alive, however many others do; line, where file and line stand in it;
 cause, where a state says it (PENDING_NODE_ASSIGNMENT with what it requires, DEAD, RESTARTING, a placement
 group PENDING). Ray's dashboard: the same records, and the stack page of the culprit's process, as if a person knew to
-open it; cause also where its cluster status lists the demand that can't be met.
+open it; cause also where its cluster status lists the demand that can't be met, or an object store that is as full as
+arguments may make it. That page is off by default in Ray 2.60 (HTTP 403) and needs py-spy on the head's PATH: both are
+granted here.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
 import subprocess
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,6 +28,9 @@ from tests.faults.ray_harness import Head
 
 RESOURCES = frozenset({"cpu-starvation", "infeasible-resources"})
 LARGEST = 64 << 20
+FULL_OF_ARGUMENTS = 0.7
+"""The share of the object store that arguments of running calls may hold (Ray's default)."""
+_STORE = re.compile(r"([\d.]+)MiB/([\d.]+)MiB object_store_memory")
 Record = dict[str, Any]
 
 
@@ -85,8 +92,21 @@ def dashboard(ray: Head, truth: Truth) -> Named:
     return Named(
         process=records.process,
         line=records.line or any(f"{place})" in text for place in truth.places for text in stacks),
-        cause=records.cause or (bool(RESOURCES & set(truth.classes)) and "CPU" in demand),
+        cause=records.cause
+        or (bool(RESOURCES & set(truth.classes)) and "CPU" in demand)
+        or ("object-store-full" in truth.classes and _store_is_full(status)),
     )
+
+
+def enable_stacks_of_dashboard() -> None:
+    """Let heads that are started from now on show stacks in their dashboard."""
+    folders = [os.path.dirname(find_py_spy()[0]), os.environ.get("PATH", "")]
+    os.environ.update(RAY_DASHBOARD_ENABLE_PROFILING="1", PATH=os.pathsep.join(folders))
+
+
+def _store_is_full(status: str) -> bool:
+    shown = _STORE.search(status)
+    return shown is not None and float(shown.group(1)) >= FULL_OF_ARGUMENTS * float(shown.group(2))
 
 
 def _cause(truth: Truth, tasks: list[Record], odd: list[Record], groups: list[Record]) -> bool:

@@ -30,6 +30,8 @@ class Score:
     """None: the fault has no line."""
     confidently_wrong: bool
     seconds: float
+    reasons: tuple[str, ...]
+    """Why nothing is proved, in the verdict's words."""
     peers: dict[str, dict[str, bool]]
     """Peer, then `process`, `line`, `cause`: named or not."""
 
@@ -51,6 +53,7 @@ class Score:
             line if outcome.lines else None,
             wrong,
             outcome.seconds,
+            outcome.verdict.reasons,
             {peer: asdict(name) for peer, name in named.items()},
         )
 

@@ -16,18 +16,22 @@ from monitor.detect.rules import (
     actor_cycle,
     actor_dead,
     collectives,
+    control_plane,
     control_queue,
     debugger,
+    engine_drain,
     leaf_blockers,
+    log_pipe,
     loop_blocked,
     lost_wakeup,
+    object_store,
     own_loop_result,
     pipe_full,
     resources,
     self_get,
     stopped,
     thread_knot,
-    unanswered,
+    tool_stuck,
 )
 from monitor.model.finding import Finding, Verdict, VerdictWord
 from monitor.model.snapshot import Snapshot
@@ -37,6 +41,7 @@ LEAST_GAP_SECONDS = 1.0
 
 RULES: tuple[Callable[[Case], tuple[Finding, ...]], ...] = (
     stopped.find,
+    control_plane.find,
     actor_dead.find,
     debugger.find,
     self_get.find,
@@ -44,11 +49,14 @@ RULES: tuple[Callable[[Case], tuple[Finding, ...]], ...] = (
     actor_cycle.find,
     pipe_full.find,
     resources.find,
+    object_store.find,
     collectives.find,
     loop_blocked.find,
     control_queue.find,
     lost_wakeup.find,
     thread_knot.find,
+    engine_drain.find,
+    log_pipe.find,
     leaf_blockers.find,
 )
 """In order of precedence: the first rule that proves something names the cause, later ones would name its symptoms.
@@ -79,7 +87,7 @@ def judge(snapshots: Sequence[Snapshot]) -> Verdict:
     reasons = (*(finding.sentence for finding in suspicions), *unknown_reasons(case))
     if not case.overdue:
         return Verdict(VerdictWord.UNKNOWN, reasons=reasons, suspicions=suspicions)
-    beyond_limit = unanswered.find(case) or suspicions
+    beyond_limit = tool_stuck.find(case) or suspicions
     return Verdict(VerdictWord.STALL if beyond_limit else VerdictWord.UNKNOWN, beyond_limit, reasons, suspicions)
 
 

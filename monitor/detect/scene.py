@@ -15,7 +15,8 @@ QUEUED = "PENDING_ACTOR_TASK_ORDERING_OR_CONCURRENCY"
 RUNNING = frozenset({"RUNNING", "RUNNING_IN_RAY_GET", "RUNNING_IN_RAY_WAIT", "GETTING_AND_PINNING_ARGS"})
 SENT = frozenset({"SUBMITTED_TO_WORKER", "PENDING_ACTOR_TASK_ARGS_FETCH"})
 """States of a call that is with its worker's process, not yet begun."""
-_SYSTEM_ROLES = frozenset({"raylet", "gcs"})
+CONTROL_ROLES = frozenset({"raylet", "gcs"})
+"""Ray's own processes without which no call is placed, started or answered for."""
 
 TASK_DIGITS = 48
 """Hex digits of a TaskID: an ObjectID begins with the id of the call that makes it."""
@@ -29,7 +30,7 @@ SAME_START_SECONDS = 2.0
 def is_system(process: ProcessState) -> bool:
     """Ray's own processes, which do no work of the run: raylet, GCS, dashboard, the raylet's agents."""
     agent = process.command.startswith("ray::") and process.command.endswith("Agent")
-    return process.role in _SYSTEM_ROLES or agent or process.label.startswith("Ray dashboard")
+    return process.role in CONTROL_ROLES or agent or process.label.startswith("Ray dashboard")
 
 
 def actor_of(identifier: str) -> str:

@@ -1,8 +1,9 @@
 """When silence is looked into, and when it is suspicious. Pure; silence is seconds since the last fact that moved.
 
-A snapshot is due 3, 6, 12, 24 … s after the last progress: a run that moves costs nothing, a silent one little, and
-two samples for a proof exist within 6 s. The gaps double until they are `LONGEST_GAP_SECONDS`, so a night-long hang is
-still looked at, and a run that was silent long before the watch came is caught up with one snapshot a tick.
+A snapshot is due 3, 5, 12, 24 … s after the last progress: a run that moves costs nothing, a silent one little, and
+two samples for a proof exist within 5 s. The later moments double until the gaps are `LONGEST_GAP_SECONDS`, so a
+night-long hang is still looked at, and a run that was silent long before the watch came is caught up with one snapshot
+a tick.
 
 A stall is a suspicion, never a proof: silence longer than the phase's learned limit (`phase_limits`). How long a phase
 lasts plays no part in it: a validation five times longer than ever that still moves is no stall.
@@ -11,6 +12,8 @@ lasts plays no part in it: a validation five times longer than ever that still m
 from __future__ import annotations
 
 FIRST_SECONDS = 3.0
+SECOND_GAP_SECONDS = 2.0
+"""The second snapshot comes so long after the first, twice what a proof needs between its samples."""
 LONGEST_GAP_SECONDS = 300.0
 
 UNLEARNED_LIMIT_SECONDS = 1800.0
@@ -19,6 +22,8 @@ UNLEARNED_LIMIT_SECONDS = 1800.0
 
 def due_at(taken: int, first: float = FIRST_SECONDS) -> float:
     """Seconds of silence at which snapshot number `taken` (from 0) is due."""
+    if taken == 1:
+        return first + min(first, SECOND_GAP_SECONDS)
     at, gap = first, first
     for _ in range(taken):
         at += gap

@@ -1,7 +1,8 @@
 """Threads that the run waits for and that stood still in both samples, whatever they wait in: candidates for the cause.
 
 Pure. The trainer's own main threads, threads that chains of waits come to, and the main threads of child processes.
-Where a main thread waits on a lock, all threads of its process count: one of them has to free it.
+Where a main thread waits on a lock, all threads of its process count: one of them has to free it. Of a reward worker
+whose loop is idle, its pool's threads count that wait for something outside without a deadline.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from monitor.model.snapshot import Frame, ProcessState, ThreadState
 INDIRECT = frozenset({EdgeKind.INSIDE, EdgeKind.MADE})
 NOT_LEAVES = frozenset({Doing.GET, Doing.WAIT_ANY, Doing.LOOP_IDLE, Doing.SERVICE})
 MAIN = "MainThread"
+REWARD = "reward"
+"""The role whose processes compute scores."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def is_main(process: ProcessState, thread: ThreadState) -> bool:
 
 def standing_threads(case: Case) -> tuple[Standing, ...]:
     """All of them, children of a process after the process itself."""
-    reached = case.reached(INDIRECT)
+    reached, inside = case.reached(INDIRECT), case.reached()
     pids = {case.graph.nodes[key].pid for key in reached}
     scene = case.scene
     found: list[Standing] = []
@@ -65,11 +68,17 @@ def standing_threads(case: Case) -> tuple[Standing, ...]:
         main = next((thread for thread in process.threads if is_main(process, thread)), None)
         locked = whole and main is not None and thread_wait(main).doing is Doing.LOCK
         for thread in process.threads:
-            wanted = thread_key(pid, thread) in reached or locked or (whole and is_main(process, thread))
+            key = thread_key(pid, thread)
+            wanted = key in reached or locked or (whole and is_main(process, thread))
+            wanted = wanted or (process.role == REWARD and key in inside and _asks(thread))
             standing = _standing(case, process, thread) if wanted else None
             if standing is not None:
                 found.append(standing)
     return tuple(found)
+
+
+def _asks(thread: ThreadState) -> bool:
+    return thread_wait(thread).doing is Doing.OUTSIDE and not thread.kernel_wait_ends
 
 
 def _children(case: Case, pid: int) -> tuple[int, ...]:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
 from typing import Protocol, TypeVar
 
-from monitor.detect.scene import is_system
+from monitor.detect.scene import CONTROL_ROLES, is_system
 from monitor.inspection import asyncio_reader, foreign_threads, responder, threads, told_threads
 from monitor.inspection.asyncio_reader import TaskReading
 from monitor.inspection.responder import ResponderAnswer
@@ -34,7 +35,7 @@ from monitor.model.snapshot import (
     Snapshot,
     ThreadState,
 )
-from monitor.sources import autoscaler, blocked_calls, proc
+from monitor.sources import autoscaler, blocked_calls, proc, raylet_state
 from monitor.sources.processes import process_states
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_records import RayNode
@@ -76,6 +77,7 @@ class Readers:
     responder: Callable[..., ResponderAnswer] = responder.ask
     tasks: Callable[..., TaskReading] = asyncio_reader.read_tasks
     grows: Callable[[str], bool | None] = autoscaler.may_add_nodes
+    waiting_for_memory: Callable[[Path | None], int | None] = raylet_state.waiting_for_memory
     foreign: Callable[[int, Iterable[ThreadState]], tuple[str, ...]] = foreign_threads.read
     title: Callable[[int], str] = proc.title
     blocked_calls: Callable[[Iterable[int]], dict[int, tuple[BlockedCall, ...]]] = blocked_calls.read
@@ -122,6 +124,8 @@ def capture(
         nodes=tuple(RayNodeTotals(node.node_id, node.resources) for node in nodes or () if node.alive),
         groups=tuple(group for group in groups if group.job_id in ("", location.job_id)),
         grows=read.grows(cluster.gcs_address) if pending else None,
+        waiting_for_memory=read.waiting_for_memory(cluster.session_dir) if pending else None,
+        gone=_gone(location.processes, states),
         unknown=tuple(unknown),
         unseen=location.unseen,
         versions=_versions(api),
@@ -135,6 +139,12 @@ def _asked(ask: Callable[[], T], what: str, unknown: list[Unknown]) -> T | None:
     except LaststepError as error:
         unknown.append(Unknown(what, time.time(), str(error), error.HELP_TEXT))
         return None
+
+
+def _gone(processes: Iterable[RunProcess], states: Iterable[ProcessState]) -> tuple[str, ...]:
+    """Ray's raylet and GCS that are there no more."""
+    living = {state.pid for state in states}
+    return tuple(item.label for item in processes if item.role in CONTROL_ROLES and item.pid not in living)
 
 
 def _without_helpers(state: ProcessState, title: Callable[[int], str]) -> ProcessState:

@@ -7,7 +7,7 @@ over the shortest gap, so that no process looks idler than it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -82,10 +82,17 @@ def _merged(snapshots: Sequence[Snapshot], records: Snapshot, taken_at: float) -
         taken_at=taken_at,
         processes=processes,
         grows=next((item.grows for item in snapshots if item.grows is not None), None),
+        waiting_for_memory=_sum(item.waiting_for_memory for item in snapshots),
+        gone=tuple(label for snapshot in snapshots for label in snapshot.gone),
         unknown=tuple(unknown for snapshot in snapshots for unknown in snapshot.unknown),
         unseen=tuple(sorted(unseen)),
         node_id=None,
     )
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def _seen(name: str, processes: Sequence[ProcessState]) -> bool:

@@ -1,6 +1,6 @@
 """The verdict over time: when to take snapshots, what they prove, and when a finding is withdrawn.
 
-Snapshots are taken 3, 6, 12 … s after the last fact moved, so that a run that moves is never read beyond its facts. A
+Snapshots are taken 3, 5, 12 … s after the last fact moved, so that a run that moves is never read beyond its facts. A
 proved finding stands until something moves; then it is withdrawn, and that is recorded. Taking a snapshot and writing
 a bundle are given in as callables: this file decides only when.
 """

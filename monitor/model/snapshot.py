@@ -65,6 +65,8 @@ class BlockedCall:
     """`pipe:[4711]`, `tcp 127.0.0.1:8000` (the peer), or a path; empty where not known."""
     held_by: tuple[int, ...] = ()
     """Pids at the other end of the pipe or socket, or that hold the lock, as far as they can be seen."""
+    descriptor: int | None = None
+    """Its number in the process (1 and 2 are its output); None where not known."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +258,11 @@ class Snapshot:
     """Placement groups of the run that are not placed; empty where not known."""
     grows: bool | None = None
     """An autoscaler may add nodes. None: not known, or not asked, since no call waits for a node."""
+    waiting_for_memory: int | None = None
+    """Calls that this node's raylet holds back until the object store has room for their arguments, by its own last
+    word, at most some 10 s old. None: not known, or not asked, since no call waits for a node."""
+    gone: tuple[str, ...] = ()
+    """Ray's own processes on this node (raylet, GCS) that the run was found with and that are gone, by label."""
     unknown: tuple[Unknown, ...] = ()
     """What could not be read, each with the reason and the cure."""
     unseen: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from monitor.model.snapshot import BlockedCall
-from monitor.sources.sockets import ESTABLISHED, tcp_sockets
+from monitor.sources.sockets import ESTABLISHED, SocketTables
 
 READ, WRITE, OPEN, FILE_LOCK = "read", "write", "open", "file-lock"
 _X86_64 = {
@@ -43,12 +43,15 @@ def read(pids: Iterable[int]) -> dict[int, tuple[BlockedCall, ...]]:
         return {}
     ends = _Ends(ours)
     return {
-        pid: tuple(BlockedCall(thread, call, target, ends.holders(pid, call, target)) for thread, call, target in calls)
+        pid: tuple(
+            BlockedCall(thread, call, target, ends.holders(pid, call, target), number)
+            for thread, call, target, number in calls
+        )
         for pid, calls in found.items()
     }
 
 
-def _calls(pid: int) -> list[tuple[int, str, str]]:
+def _calls(pid: int) -> list[tuple[int, str, str, int | None]]:
     table = _TABLES.get(platform.machine(), {})
     found = []
     with suppress(OSError):
@@ -58,9 +61,9 @@ def _calls(pid: int) -> list[tuple[int, str, str]]:
                     words = file.read().split()
                 call = table.get(int(words[0])) if words and words[0] != "running" else None
                 if call:
-                    descriptor = int(words[1], 16)
-                    target = "" if call == OPEN else os.readlink(f"/proc/{pid}/fd/{descriptor}")
-                    found.append((int(name), call, target))
+                    descriptor = None if call == OPEN else int(words[1], 16)
+                    target = "" if descriptor is None else os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                    found.append((int(name), call, target, descriptor))
     return found
 
 
@@ -69,6 +72,7 @@ class _Ends:
 
     def __init__(self, pids: tuple[int, ...]) -> None:
         self._pids = pids
+        self._tables = SocketTables()
         self._users: dict[str, list[tuple[int, bool, bool]]] = {}
         for pid in pids:
             with suppress(OSError):
@@ -93,14 +97,14 @@ class _Ends:
         return tuple(sorted({user[0] for user in self._users.get(target, ()) if user[wanted]}))
 
     def _peers(self, pid: int, inode: int) -> tuple[int, ...]:
-        own = next((socket for socket in tcp_sockets(pid) if socket.inode == inode), None)
+        own = next((socket for socket in self._tables.of(pid) if socket.inode == inode), None)
         if own is None or own.state != ESTABLISHED:
             return ()
         end = (own.remote_ip, own.remote_port, own.local_ip, own.local_port)
         return tuple(
             other
             for other in self._pids
-            for socket in tcp_sockets(other)
+            for socket in self._tables.of(other)
             if (socket.local_ip, socket.local_port, socket.remote_ip, socket.remote_port) == end
         )
 

@@ -22,11 +22,16 @@ class CallFacts:
     def __init__(self, profile: TrainerProfile) -> None:
         self._profile = profile
         self._before: dict[str, RayCall] | None = None
+        self._read_at = 0.0
 
     def poll(self, calls: Iterable[RayCall], now: float) -> list[Fact]:
-        """One fact where moving calls began or ended. The first reading only remembers."""
+        """One fact where moving calls began or ended. The first reading only remembers.
+
+        Where calls only began, it is of the moment that Ray tells, if that lies between the two readings.
+        """
         present = {call.task_id: call for call in calls if self._moves(call)}
         before, self._before = self._before, present
+        read_at, self._read_at = self._read_at, now
         if before is None:
             return []
         ended = [call for task_id, call in before.items() if task_id not in present]
@@ -40,7 +45,8 @@ class CallFacts:
         names = ", ".join(sorted({call.function or call.name for call in ended + began}))
         evidence = Evidence(f"{len(began)} calls began, {len(ended)} ended: {names}"[:200], at=now)
         data = {"finished": len(ended), "began": len(began)}
-        return [Fact(FactKind.CALLS_MOVED, SOURCE, now, data=data, evidence=evidence)]
+        at = now if ended else max(read_at, min(now, max(call.began_at or now for call in began)))
+        return [Fact(FactKind.CALLS_MOVED, SOURCE, at, data=data, evidence=evidence)]
 
     def _moves(self, call: RayCall) -> bool:
         return self._profile.moves(call.function) or self._profile.moves(call.name)

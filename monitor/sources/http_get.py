@@ -10,6 +10,9 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+USER_AGENT = "laststep"
+"""Ray's dashboards up to 2.49 fail with HTTP 500 where a request names no program, and refuse browsers some pages."""
+
 
 def fetch(url: str, path: str, headers: Mapping[str, str], timeout: float, largest: int) -> tuple[int, bytes]:
     """Status and body of `url` + `path`. `timeout` in seconds, `largest` in bytes. Raises OSError, HTTPException."""
@@ -18,7 +21,7 @@ def fetch(url: str, path: str, headers: Mapping[str, str], timeout: float, large
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout)
     try:
-        connection.request("GET", f"{parts.path.rstrip('/')}{path}", headers=dict(headers))
+        connection.request("GET", f"{parts.path.rstrip('/')}{path}", headers={"User-Agent": USER_AGENT, **headers})
         response = connection.getresponse()
         chunks: list[bytes] = []
         size = 0

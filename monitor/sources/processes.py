@@ -13,10 +13,11 @@ from monitor.model.descriptors import Descriptors
 from monitor.model.snapshot import ProcessState
 from monitor.sources import proc
 from monitor.sources.run_processes import RunProcess
-from monitor.sources.sockets import ESTABLISHED, TcpSocket, sockets_of, tcp_sockets
+from monitor.sources.sockets import ESTABLISHED, SocketTables, TcpSocket, socket_inodes
 
 GPU_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/render")
 """Device files of NVIDIA's and AMD's drivers."""
+GONE = "X"
 HIDDEN = "what it has open may not be looked at, and no hook of its own tells"
 
 
@@ -36,13 +37,26 @@ def process_states(
     pids = frozenset(cluster_pids) | {process.pid for process in listed}
     hidden = {pid for pid in pids if proc.hides_descriptors(pid)}
     own = {pid: found for pid, found in (told or {}).items() if pid in hidden}
-    sockets = {pid: sockets_of(pid, own[pid].sockets) if pid in own else tcp_sockets(pid) for pid in pids}
+    # All descriptors before the tables, so that no socket is newer than the table that it is looked up in.
+    inodes = {pid: own[pid].sockets if pid in own else socket_inodes(pid) for pid in pids}
+    tables = SocketTables()
+    sockets = {pid: tables.with_inodes(pid, found) for pid, found in inodes.items()}
     inside = {(socket.local_ip, socket.local_port) for found in sockets.values() for socket in found}
     inside_ports = {socket.local_port for found in sockets.values() for socket in found if _is_wildcard(socket)}
-    table = proc.parents()
+    table, boot_time = proc.parents(), _boot_time()
+    # Ray's own daemons under a driver that started them are no children of its work.
+    daemons = frozenset(pid for pid in pids if proc.command_name(pid) in ("raylet", "gcs_server"))
     found_states = []
     for process in listed:
-        state = _state(process, sockets.get(process.pid, ()), inside, inside_ports, table, pids)
+        state = _state(process, boot_time)
+        if state.state != GONE:
+            outside = {
+                f"{socket.remote_ip}:{socket.remote_port}"
+                for socket in sockets.get(process.pid, ())
+                if socket.state == ESTABLISHED and not _is_inside(socket, inside, inside_ports)
+            }
+            children = proc.descendants(process.pid, table, daemons - {process.pid})
+            state = replace(state, children=children, outside_connections=tuple(sorted(outside)))
         if process.pid in own:
             state = replace(state, gpu_open=any(path.startswith(GPU_DEVICES) for path in own[process.pid].devices))
         elif process.pid in hidden:
@@ -51,21 +65,15 @@ def process_states(
     return tuple(found_states)
 
 
-def _state(
-    process: RunProcess,
-    sockets: Iterable[TcpSocket],
-    inside: set[tuple[str, int]],
-    inside_ports: set[int],
-    table: dict[int, int],
-    cluster_pids: frozenset[int],
-) -> ProcessState:
+def _state(process: RunProcess, boot_time: float) -> ProcessState:
+    """What it says of itself alone."""
     known = ProcessState(
         process.pid,
         0.0,
         "",
         process.role,
         process.label,
-        "X",
+        GONE,
         actor_id=process.actor_id,
         worker_id=process.worker_id,
         node_id=process.node_id,
@@ -74,28 +82,16 @@ def _state(
     if len(fields) < 22:
         return known
     tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-    outside = {
-        f"{socket.remote_ip}:{socket.remote_port}"
-        for socket in sockets
-        if socket.state == ESTABLISHED and not _is_inside(socket, inside, inside_ports)
-    }
     return replace(
         known,
-        started_at=_boot_time() + int(fields[19]) / tick,
+        started_at=boot_time + int(fields[19]) / tick,
         command=proc.title(process.pid),
         state=fields[0],
         cpu_seconds=(int(fields[11]) + int(fields[12])) / tick,
         rss_bytes=int(fields[21]) * page,
-        # Ray's own daemons under a driver that started them are no children of its work.
-        children=proc.descendants(process.pid, table, _daemons(cluster_pids - {process.pid})),
-        outside_connections=tuple(sorted(outside)),
         gpu_open=any(device.startswith(GPU_DEVICES) for device in proc.open_devices(process.pid)),
         signal_handlers=proc.signal_handlers(process.pid),
     )
-
-
-def _daemons(pids: frozenset[int]) -> frozenset[int]:
-    return frozenset(pid for pid in pids if proc.command_name(pid) in ("raylet", "gcs_server"))
 
 
 def _is_wildcard(socket: TcpSocket) -> bool:

@@ -18,6 +18,7 @@ from monitor.sources.trainer_profile import TrainerProfile
 
 WORKER_TITLE = "ray::"
 IDLE = "ray::IDLE"
+AGENT_FILES = ("/ray/dashboard/agent.py", "/ray/_private/runtime_env/agent/main.py")
 HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 """Children of Python's own that never hold anything up."""
 
@@ -150,7 +151,14 @@ def _system(cluster: RayCluster, table: dict[int, int]) -> dict[int, RunProcess]
             if title.startswith(WORKER_TITLE) and title.endswith("Agent"):
                 label = f"{title[len(WORKER_TITLE) :]} (pid {pid})"
                 found[pid] = RunProcess(pid, "other", label, node_id=cluster.node_id)
+            elif is_untitled_agent(title):
+                found[pid] = RunProcess(pid, "other", f"Ray dashboard agent (pid {pid})", node_id=cluster.node_id)
     return found
+
+
+def is_untitled_agent(command: str) -> bool:
+    """An agent of the raylet in Rays that give it no title of its own (2.44)."""
+    return any(word.endswith(AGENT_FILES) for word in command.split()[:4])
 
 
 def idle_workers(cluster: RayCluster) -> frozenset[int]:

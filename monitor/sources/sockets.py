@@ -26,22 +26,41 @@ class TcpSocket:
     inode: int
 
 
+class SocketTables:
+    """The kernel's TCP tables as they were when first asked for, one a network namespace: for one look at many."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, dict[int, list[str]]] = {}
+
+    def of(self, pid: int) -> tuple[TcpSocket, ...]:
+        """The TCP sockets that `pid` holds open. Empty where its descriptors can't be read."""
+        return self.with_inodes(pid, socket_inodes(pid))
+
+    def with_inodes(self, pid: int, inodes: frozenset[int]) -> tuple[TcpSocket, ...]:
+        """The TCP sockets with these inodes, in the network namespace of `pid`."""
+        if not inodes:
+            return ()
+        table = self._table(pid)
+        return tuple(_socket(table[inode]) for inode in sorted(inodes & table.keys()))
+
+    def _table(self, pid: int) -> dict[int, list[str]]:
+        try:
+            namespace = os.readlink(f"/proc/{pid}/ns/net")
+        except OSError:
+            namespace = f"of pid {pid}"
+        if namespace not in self._tables:
+            rows = [row for name in ("tcp", "tcp6") for row in _rows(f"/proc/{pid}/net/{name}")]
+            self._tables[namespace] = {int(row[9]): row for row in rows}
+        return self._tables[namespace]
+
+
 def tcp_sockets(pid: int) -> tuple[TcpSocket, ...]:
-    """The TCP sockets that `pid` holds open. Empty where its descriptors can't be read."""
-    return sockets_of(pid, _socket_inodes(pid))
+    """The TCP sockets that one process holds open now. Empty where its descriptors can't be read."""
+    return SocketTables().of(pid)
 
 
-def sockets_of(pid: int, inodes: frozenset[int]) -> tuple[TcpSocket, ...]:
-    """The TCP sockets with these inodes, in the network namespace of `pid`."""
-    if not inodes:
-        return ()
-    found: list[TcpSocket] = []
-    for table in ("tcp", "tcp6"):
-        found += [socket for socket in _table(f"/proc/{pid}/net/{table}") if socket.inode in inodes]
-    return tuple(found)
-
-
-def _socket_inodes(pid: int) -> frozenset[int]:
+def socket_inodes(pid: int) -> frozenset[int]:
+    """Inodes of the sockets that `pid` holds open. Empty where its descriptors can't be read."""
     inodes: set[int] = set()
     with contextlib.suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
@@ -52,19 +71,19 @@ def _socket_inodes(pid: int) -> frozenset[int]:
     return frozenset(inodes)
 
 
-def _table(path: str) -> list[TcpSocket]:
+def _rows(path: str) -> list[list[str]]:
+    """Fields of each socket; decoding an address costs more than all else, so that is left to who wants one."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             lines = file.read().splitlines()[1:]
     except OSError:
         return []
-    rows = []
-    for line in lines:
-        fields = line.split()
-        if len(fields) > 9:
-            local, remote = _endpoint(fields[1]), _endpoint(fields[2])
-            rows.append(TcpSocket(*local, *remote, fields[3], int(fields[9])))
-    return rows
+    rows = (line.split() for line in lines)
+    return [row for row in rows if len(row) > 9]
+
+
+def _socket(row: list[str]) -> TcpSocket:
+    return TcpSocket(*_endpoint(row[1]), *_endpoint(row[2]), row[3], int(row[9]))
 
 
 def _endpoint(text: str) -> tuple[str, int]:

@@ -84,6 +84,18 @@ def test_placement_groups_of_the_run_that_are_not_placed_are_kept() -> None:
     assert [group.name for group in taken.groups] == ["pool_0"]
 
 
+def test_rays_own_processes_that_are_gone_are_told_and_other_processes_that_are_gone_are_not() -> None:
+    gcs = ProcessState(50, 5.0, "gcs_server", "gcs", "gcs_server (pid 50)", "X")
+    raylet = replace(gcs, pid=51, role="raylet", label="raylet (pid 51)", state="S")
+    ended = replace(made.process(made.ROLLOUT), state="X")
+    assert _taken([gcs, raylet, ended]).gone == ("gcs_server (pid 50)",)
+
+
+def test_the_raylet_is_asked_for_calls_that_wait_for_memory_where_something_is_not_placed() -> None:
+    taken = _taken([made.process(made.TRAINER)], waiting_for_memory=lambda session: 2)
+    assert taken.waiting_for_memory == 2
+
+
 def test_the_responders_answer_is_kept_where_there_is_one() -> None:
     tasks = (made.task("a", "event"),)
     answer = ResponderAnswer(tasks=tasks, max_concurrency=4, status="answered")

@@ -62,7 +62,7 @@ def test_while_facts_move_no_stack_is_read() -> None:
     assert scene.camera.taken == 0
 
 
-def test_stacks_are_read_3_6_and_12_seconds_after_the_last_fact_moved() -> None:
+def test_stacks_are_read_3_5_and_12_seconds_after_the_last_fact_moved() -> None:
     scene = Scene(HEALTHY)
     taken_at = []
     for tenth in range(0, 130):
@@ -70,16 +70,16 @@ def test_stacks_are_read_3_6_and_12_seconds_after_the_last_fact_moved() -> None:
         scene.at(tenth / 10)
         if scene.camera.taken > before:
             taken_at.append(tenth / 10)
-    assert taken_at == [3.0, 6.0, 12.0]
+    assert taken_at == [3.0, 5.0, 12.0]
 
 
 def test_a_hang_is_raised_once_and_timed_from_the_last_progress() -> None:
     scene = Scene(HANG)
     raised = [change for second in range(20) if (change := scene.at(second)).raised]
     assert len(raised) == 1
-    assert raised[0].raised[0].seconds_to_proof == pytest.approx(6.0)
+    assert raised[0].raised[0].seconds_to_proof == pytest.approx(5.0)
     assert scene.alarm.verdict.word is VerdictWord.HANG
-    assert scene.alarm.verdict.findings[0].seconds_to_proof == pytest.approx(6.0)
+    assert scene.alarm.verdict.findings[0].seconds_to_proof == pytest.approx(5.0)
 
 
 def test_one_unreadable_snapshot_does_not_free_a_proved_hang() -> None:
@@ -96,15 +96,15 @@ def test_a_hang_that_resolves_itself_is_withdrawn_once() -> None:
     for second in range(8):
         scene.at(second)
     change = scene.at(9, moved_at=108.5)
-    assert change.withdrawn == (replace(FINDING, seconds_to_proof=6.0),)
+    assert change.withdrawn == (replace(FINDING, seconds_to_proof=5.0),)
     assert scene.alarm.verdict.word is VerdictWord.HEALTHY
     assert scene.at(10, moved_at=108.5).withdrawn == ()
 
 
 def test_unknown_is_said_only_when_three_snapshots_agree() -> None:
     scene = Scene(UNKNOWN)
-    words = {second: (scene.at(second), scene.alarm.verdict.word)[1] for second in (3, 6, 12)}
-    assert words == {3: VerdictWord.HEALTHY, 6: VerdictWord.HEALTHY, 12: VerdictWord.UNKNOWN}
+    words = {second: (scene.at(second), scene.alarm.verdict.word)[1] for second in (3, 5, 12)}
+    assert words == {3: VerdictWord.HEALTHY, 5: VerdictWord.HEALTHY, 12: VerdictWord.UNKNOWN}
 
 
 def test_silence_beyond_the_learned_limit_is_a_stall_and_no_hang() -> None:

@@ -34,6 +34,7 @@ FAULTS = (
     Fault("sync_receiver_dead", ("sync-receiver-dead",)),
     Fault("dataloader_dead", ("dataloader-dead",)),
     Fault("replay_starved", ("replay-starved",)),
+    Fault("log_pipe_blocked", ("log-pipe-blocked",)),
 )
 COLLECTIVES = (
     Fault("rank_missing", ("rank-missing",)),
@@ -68,6 +69,8 @@ ON_RAY = (
     Fault("ray_sync_receiver_dead", ("sync-receiver-dead",)),
     Fault("ray_engine_stopped", ("engine-stopped",), proved=True),
     Fault("ray_slow_leaf", ("slow-leaf",)),
+    Fault("ray_object_store_full", ("object-store-full",)),
+    Fault("ray_engine_drain", ("engine-drain",)),
 )
 """Programs of `ray_scripts/`."""
 HEALTHY_ON_RAY = ("healthy_ray_timer", "healthy_ray_slow_server")

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from monitor.detect.judge import judge
 from monitor.diagnose.capture import capture
-from monitor.model.finding import Finding, Verdict
+from monitor.model.finding import Finding, Verdict, VerdictWord
 from monitor.model.run import RunConfig
-from monitor.model.snapshot import RayActor, RayCall, RayGroup, RunPosition
+from monitor.model.snapshot import RayActor, RayCall, RayGroup, RunPosition, Snapshot
 from monitor.sources import proc
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.ray_records import RayNode
@@ -34,8 +34,9 @@ SCRIPTS = Path(__file__).parent / "scripts"
 MARK = "# culprit"
 WORDS = ("amber", "birch", "cobalt", "delta", "ember", "fjord", "garnet", "heron")
 READY_SECONDS = 60.0
-SETTLE_SECONDS = 1.0
-GAP_SECONDS = 1.5
+LOOKS_SECONDS = (1.0, 2.5, 4.0)
+"""When a sample is taken; the last one only where the first two name nothing, as the watch says `unknown` only when
+three samples agree on it."""
 
 
 class NoRay:
@@ -70,7 +71,7 @@ class Outcome:
     lines: frozenset[int]
     script: Path
     seconds: float
-    """From the fault to the second sample's judgement."""
+    """From the fault to the verdict."""
 
     @property
     def wrong(self) -> bool:
@@ -144,22 +145,30 @@ def marked_lines(script: Path) -> frozenset[int]:
 
 
 def watched(name: str, seed: int, folder: Path, meanwhile: Meanwhile | None = None) -> Outcome:
-    """Run one program and judge two samples of it. `meanwhile`: called while it still hangs."""
+    """Run one program and judge samples of it. `meanwhile`: called while it still hangs."""
     script = render(name, seed, folder)
     with program(script, folder) as (driver, culprits):
         began = time.monotonic()
-        time.sleep(SETTLE_SECONDS)
         position = RunPosition(name, 1, 1, "testing", last_moved_at=time.time())
-        samples = []
-        for number in range(2):
-            time.sleep(GAP_SECONDS * number)
-            samples.append(capture(RayCluster("", "", None), NoRay(), _location(driver), position))
-        verdict = judge(samples)
+        no_ray = RayCluster("", "", None)
+        verdict = looked_at(began, LOOKS_SECONDS, lambda: capture(no_ray, NoRay(), _location(driver), position))
         seconds = time.monotonic() - began
         outcome = Outcome(verdict, culprits, marked_lines(script), script, seconds)
         if meanwhile is not None:
-            meanwhile(outcome, (driver,))
+            meanwhile(outcome, (driver, *proc.descendants(driver, proc.parents())))
     return outcome
+
+
+def looked_at(began: float, looks: tuple[float, ...], take: Callable[[], Snapshot]) -> Verdict:
+    """The verdict on samples taken so long after `began` (monotonic), once two of them or more name something."""
+    samples: list[Snapshot] = []
+    for look in looks:
+        time.sleep(max(0.0, began + look - time.monotonic()))
+        samples.append(take())
+        verdict = judge(samples)
+        if verdict.findings or (len(samples) > 1 and (verdict.suspicions or verdict.word is not VerdictWord.UNKNOWN)):
+            break
+    return verdict
 
 
 def _location(driver: int) -> RunLocation:

@@ -16,18 +16,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.detect.judge import judge
+from monitor.detect.scene import CONTROL_ROLES
 from monitor.diagnose.capture import capture
-from monitor.model.snapshot import RunPosition
+from monitor.model.snapshot import RunPosition, Snapshot
 from monitor.ray_head import RayHead
 from monitor.sources.ray_api import RayApi
 from monitor.sources.ray_discovery import RayCluster, find_cluster
 from monitor.sources.run_locator import locate
-from tests.faults.harness import Meanwhile, Outcome, marked_lines, render, told_pids, wait_for_file
+from tests.faults.harness import Meanwhile, Outcome, looked_at, marked_lines, render, told_pids, wait_for_file
 
 SCRIPTS = Path(__file__).parent / "ray_scripts"
-LOOKS_SECONDS = (3.0, 6.0)
-"""When the watch looks: so long after the last fact."""
+LOOKS_SECONDS = (3.0, 5.0, 12.0)
+"""When the watch looks: so long after the last fact; the third time only where two samples name nothing."""
 END_SECONDS = 60.0
 
 
@@ -49,28 +49,26 @@ def faulty_head() -> Iterator[Head]:
 
 
 def watched_on_ray(ray: Head, name: str, seed: int, folder: Path, meanwhile: Meanwhile | None = None) -> Outcome:
-    """Run one program and judge two samples of it. `meanwhile`: called while it still hangs."""
+    """Run one program and judge samples of it. `meanwhile`: called while it still hangs."""
     script = render(name, seed, folder, SCRIPTS)
-    with _program(ray, script, folder) as culprits:
+    with program(ray, script, folder) as culprits:
         began = time.monotonic()
-        location = locate(ray.cluster, ray.api)
         position = RunPosition(name, 1, 1, "testing", last_moved_at=time.time())
-        samples = []
-        for look in LOOKS_SECONDS:
-            time.sleep(max(0.0, began + look - time.monotonic()))
-            location = locate(ray.cluster, ray.api)
-            samples.append(capture(ray.cluster, ray.api, location, position))
-        verdict = judge(samples)
+
+        def take() -> Snapshot:
+            return capture(ray.cluster, ray.api, locate(ray.cluster, ray.api), position)
+
+        verdict = looked_at(began, LOOKS_SECONDS, take)
         seconds = time.monotonic() - began
         outcome = Outcome(verdict, culprits, marked_lines(script), script, seconds)
         if meanwhile is not None:
-            system = {"raylet", "gcs"}
-            meanwhile(outcome, tuple(process.pid for process in location.processes if process.role not in system))
+            processes = locate(ray.cluster, ray.api).processes
+            meanwhile(outcome, tuple(process.pid for process in processes if process.role not in CONTROL_ROLES))
     return outcome
 
 
 @contextmanager
-def _program(ray: Head, script: Path, folder: Path) -> Iterator[frozenset[int]]:
+def program(ray: Head, script: Path, folder: Path) -> Iterator[frozenset[int]]:
     """Pids of the culprits of the running program."""
     told, console = folder / "told", folder / "console.log"
     name = f"trainer.experiment_name={script.stem}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.faults import COLLECTIVES, FAULTS, HEALTHY, HELD_OUT_HEALTHY, Fault
+from tests.faults.faults import COLLECTIVES, FAULTS, HEALTHY, HELD_OUT, HELD_OUT_HEALTHY, HELD_OUT_SECOND, Fault
 from tests.faults.harness import Outcome, watched
 
 
@@ -32,6 +32,13 @@ def check(fault: Fault, outcome: Outcome) -> None:
         assert outcome.top.file == str(outcome.script)
         assert outcome.top.line in outcome.lines
     assert outcome.top.evidence
+
+
+@pytest.mark.parametrize("fault", [*HELD_OUT, *HELD_OUT_SECOND], ids=lambda fault: fault.script)
+def test_a_fault_that_no_rule_was_made_for_is_never_proved_to_be_another(fault: Fault, tmp_path: Path) -> None:
+    outcome = watched(fault.script, 1, tmp_path)
+    assert not outcome.wrong
+    assert {finding.hang_class for finding in outcome.verdict.findings} <= set(fault.classes), outcome.verdict
 
 
 @pytest.mark.parametrize("script", [*HEALTHY, *HELD_OUT_HEALTHY])

@@ -48,12 +48,12 @@ from monitor.inspection.responder import ask
 from monitor.inspection.threads import read_threads
 from monitor.model.json_form import to_json
 from monitor.sources import proc
-from monitor.sources.sockets import sockets_of
+from monitor.sources.sockets import SocketTables
 pid = int(sys.argv[1])
 answer = ask(pid, timeout=30.0)
 print(json.dumps({"refused": read_threads(pid, timeout=30.0).unknown, "hidden": proc.hides_descriptors(pid),
     "threads": to_json(answer.threads), "because": answer.because,
-    "listens": [s.state for s in sockets_of(pid, answer.descriptors.sockets)]}))
+    "listens": [s.state for s in SocketTables().with_inodes(pid, answer.descriptors.sockets)]}))
 """
 
 

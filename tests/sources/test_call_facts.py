@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from monitor.model.snapshot import RayCall
 from monitor.sources.call_facts import CallFacts
 from monitor.sources.trainer_profile import load_profile
@@ -23,6 +25,21 @@ def test_calls_that_end_and_begin_are_one_fact() -> None:
     (fact,) = facts.poll([_call(2), _call(3)], 2.0)
     assert fact.data == {"finished": 1, "began": 1}
     assert facts.poll([_call(2), _call(3)], 3.0) == []
+
+
+def test_calls_that_only_began_moved_when_ray_says_that_they_began() -> None:
+    for began_at, at in ((6.5, 6.5), (1.0, 5.0), (9.0, 7.0), (None, 7.0)):
+        facts = CallFacts(load_profile("demo"))
+        facts.poll([], 5.0)
+        (fact,) = facts.poll([replace(_call(1), began_at=began_at)], 7.0)
+        assert fact.at == at
+
+
+def test_calls_of_which_one_ended_moved_when_that_was_seen() -> None:
+    facts = CallFacts(load_profile("demo"))
+    facts.poll([_call(1)], 5.0)
+    (fact,) = facts.poll([replace(_call(2), began_at=6.0)], 7.0)
+    assert fact.at == 7.0
 
 
 def test_a_full_server_with_a_queued_control_call_does_not_move() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from monitor.sources.proc import open_devices
 from monitor.sources.processes import GPU_DEVICES, process_state, process_states
 from monitor.sources.run_processes import RunProcess
-from monitor.sources.sockets import ESTABLISHED, LISTEN, tcp_sockets
+from monitor.sources.sockets import ESTABLISHED, LISTEN, SocketTables, tcp_sockets
 from tests.sources.hung_ray import wait_until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -74,6 +74,15 @@ def test_sockets_of_a_process_are_read_with_their_state() -> None:
             assert any(s.remote_port == port and s.state == ESTABLISHED for s in tcp_sockets(os.getpid()))
     assert tcp_sockets(2**22 - 3) == ()
     assert Path("/proc/self/net/tcp").exists()
+
+
+def test_the_tables_of_one_look_are_read_once() -> None:
+    tables = SocketTables()
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        assert first.getsockname()[1] in {s.local_port for s in tables.of(os.getpid())}
+        with socket.create_server(("127.0.0.1", 0)) as second:
+            assert second.getsockname()[1] not in {s.local_port for s in tables.of(os.getpid())}
+            assert second.getsockname()[1] in {s.local_port for s in tcp_sockets(os.getpid())}
 
 
 def test_devices_that_a_process_holds_open_are_known_by_their_files() -> None:

@@ -42,6 +42,18 @@ def test_only_unfinished_calls_are_asked_for_and_given_in_seconds() -> None:
     assert (call.submitted_at, call.began_at, call.state_since) == (1.0, 2.0, 2.0)
 
 
+def test_a_request_names_its_program_since_old_dashboards_fail_without_and_take_browsers_for_less() -> None:
+    named: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        named.append(handler.headers["User-Agent"] or "")
+        send(handler, 200, listing([]))
+
+    with dashboard(answer) as cluster:
+        RayApi(cluster).actors()
+    assert named == ["laststep"]
+
+
 def test_a_queued_call_has_no_worker_and_no_begin() -> None:
     queued = {**CALL, "worker_pid": None, "start_time_ms": None, "state": "PENDING_ACTOR_TASK_ORDERING_OR_CONCURRENCY"}
     with dashboard(lambda handler: send(handler, 200, listing([queued]))) as cluster:

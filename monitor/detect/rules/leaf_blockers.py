@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from monitor.detect.case import Case
 from monitor.detect.frames import is_users, place
 from monitor.detect.rules.collectives import POINT_TO_POINT, function_of
-from monitor.detect.standing import Standing, standing_threads, suspicion
+from monitor.detect.standing import REWARD, Standing, standing_threads, suspicion
 from monitor.detect.thread_waits import SAMPLE_POLL
 from monitor.model.finding import Culprit, Finding
 from monitor.model.snapshot import BlockedCall, RayActor
@@ -87,7 +87,7 @@ BLOCKERS = (
     ),
     Blocker(
         "reward-stuck",
-        lambda item: _in(item, "compute_score", "reward"),
+        lambda item: item.process.role == REWARD or _in(item, "compute_score", "reward"),
         "does not come back from the reward function",
         "Give the reward function a timeout, and count its timeouts as such.",
     ),

@@ -3,6 +3,9 @@ that is left anywhere in the run can wake it.
 
 Decisive: a knot, closed over all processes: every thread, asyncio task and Ray call that could set the event waits,
 directly or by others, for this very task; no timer, no outside socket, no child, no process unseen, in both samples.
+A trainer or driver whose main thread itself runs the loop waits for its own tasks: chains begin there at each of them,
+unless it has other threads at work or such as run no Python: theirs may be the cause. For the same reason a future is
+not called lost where another thread of the process stands at work, as a pool's does for `run_in_executor`.
 Needs the asyncio tasks (read from the process's memory, or told by the hook's responder) and whole loops: without
 them the rule is silent, and the verdict says what would show it.
 """
@@ -11,11 +14,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from monitor.detect.case import Case
+from monitor.detect.case import TRAINER_ROLES, Case
 from monitor.detect.frames import place
 from monitor.detect.graph import EdgeKind, Node, NodeKind
 from monitor.detect.motions import IN_PROCESS
 from monitor.detect.scene import QUEUED
+from monitor.detect.standing import is_main
 from monitor.detect.wait_graph import task_key
 from monitor.model.fact import Evidence
 from monitor.model.finding import Finding, WaitLink
@@ -49,16 +53,39 @@ def find(case: Case) -> tuple[Finding, ...]:
 
 def _leaves(case: Case) -> list[tuple[ProcessState, AsyncioTask]]:
     """Tasks at the ends of the trainer's chains that wait in their own process, and can't be woken."""
-    reached = case.reached(DIRECT)
+    reached = case.reached(DIRECT) | case.graph.reached(_own_tasks(case), DIRECT)
     if any(case.graph.nodes[key].kind is NodeKind.PROCESS and not _in_knot(case, key) for key in reached):
         return []
     found = []
     for process in case.scene.processes.values():
         for task in process.tasks or ():
             key = task_key(process.pid, task.key)
+            if task.waits_on == "future" and _threads_at_work(case, process):
+                continue
             if key in reached and task.waits_on in IN_PROCESS and case.graph.stuck(key):
                 found.append((process, task))
     return found
+
+
+def _own_tasks(case: Case) -> tuple[str, ...]:
+    """Tasks of trainers that are nothing but their loop: it runs on the main thread."""
+    return tuple(
+        task_key(process.pid, task.key)
+        for process in case.scene.processes.values()
+        if process.role in TRAINER_ROLES and not _foreign(case, process) and not _threads_at_work(case, process)
+        if any(is_main(process, loop) for loop in case.scene.loops(process))
+        for task in process.tasks or ()
+    )
+
+
+def _threads_at_work(case: Case, process: ProcessState) -> bool:
+    """Threads beside its idle loops and its services."""
+    return any(node.kind is NodeKind.THREAD and node.pid == process.pid for node in case.graph.nodes.values())
+
+
+def _foreign(case: Case, process: ProcessState) -> bool:
+    before = case.scene.before.get(process.pid)
+    return before is None or bool(before.foreign_threads or process.foreign_threads)
 
 
 def _in_knot(case: Case, key: str) -> bool:

@@ -35,7 +35,7 @@ def find(case: Case) -> tuple[Finding, ...]:
         return ()
     for call in case.scene.later.calls:
         if call.state == PENDING and case.scene.call_held(call) and not _placed(call):
-            edges = _chain(case, call)
+            edges = chain_to(case, call)
             if edges is not None:
                 finding = _infeasible(case, call, edges) or _starved(case, call, edges)
                 if finding is not None:
@@ -93,7 +93,8 @@ def _placed(call: RayCall) -> bool:
     return any(mark in name for name in call.required_resources for mark in PLACED)
 
 
-def _chain(case: Case, call: RayCall) -> tuple[Edge, ...] | None:
+def chain_to(case: Case, call: RayCall) -> tuple[Edge, ...] | None:
+    """The chain from the trainer to a call that is not placed, or to one of the actor that it creates."""
     keys = {call_key(call.task_id)}
     if call.kind == "ACTOR_CREATION_TASK" and call.actor_id:
         keys |= {call_key(other.task_id) for other in case.scene.calls_of_actor.get(call.actor_id, ())}

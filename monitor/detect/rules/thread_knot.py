@@ -26,7 +26,7 @@ ADVICE = {
 }
 NAMES = {
     "lock-cycle": "a lock",
-    "event-never-set": "an event",
+    "event-never-set": "an event or a barrier",
     "queue-starved": "a queue",
     "semaphore-exhausted": "a semaphore",
 }
@@ -67,6 +67,9 @@ def _kind(item: Standing) -> str | None:
         return "queue-starved"
     if "acquire" in names:
         return "semaphore-exhausted"
+    if "_wait" in names:
+        # `threading.Barrier`: a party that is gone never arrives.
+        return "event-never-set"
     calls = [frame.function.rpartition(".")[2] for frame in frames[:3]]
     if calls[:2] == ["wait", "wait"]:
         return "event-never-set"

@@ -41,6 +41,13 @@ def test_a_wait_that_nothing_can_end_is_proved_with_its_line(name: str) -> None:
     assert (finding.hang_class, finding.line, finding.culprit.pid) == (name, MAIN.line, DRIVER)
 
 
+def test_a_barrier_whose_last_party_is_gone_is_proved_as_an_event_and_a_condition_of_ones_own_is_not() -> None:
+    waits = [Frame(name, EVENT[0].file, 327) for name in ("Condition.wait", "Condition.wait_for", "Barrier._wait")]
+    finding = only(samples(driver(_waiting((*waits, Frame("Barrier.wait", EVENT[0].file, 700))))))
+    assert (finding.hang_class, finding.line) == ("event-never-set", MAIN.line)
+    assert suspected(samples(driver(_waiting(tuple(waits[:2]))))) == []
+
+
 def test_two_threads_on_two_locks_are_a_cycle() -> None:
     finding = only(_locks("0x10", "0x20"))
     assert (finding.hang_class, finding.line) == ("lock-cycle", MAIN.line)

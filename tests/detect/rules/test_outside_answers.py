@@ -1,4 +1,4 @@
-"""`reward-stuck` and `tool-stuck`: suspicions of waits for something outside, beyond the phase's limit only."""
+"""`reward-stuck` and `tool-stuck`: a wait for something outside is suspected, and is a stall beyond the limit."""
 
 from __future__ import annotations
 
@@ -124,10 +124,34 @@ def test_an_agent_loop_that_works_for_a_polling_trainer_is_healthy() -> None:
     assert judge([earlier, busy]).word is VerdictWord.HEALTHY
 
 
-def test_within_the_limit_or_without_one_nothing_is_suspected() -> None:
+def test_within_the_limit_or_without_one_nothing_is_a_finding() -> None:
     for limit in (None, 60.0):
         for samples in (reward_run(asking()), tool_run()):
             assert judge(beyond(samples, limit)).findings == ()
+
+
+def test_a_reward_function_is_suspected_within_the_limit_too_whatever_it_is_called() -> None:
+    named = replace(asking(), frames=(frame("ask_judge", 12, "/app/judge.py"), asking().frames[1]))
+    for limit in (None, 60.0):
+        verdict = judge(beyond(reward_run(named), limit))
+        (suspicion,) = verdict.suspicions
+        assert verdict.word is VerdictWord.UNKNOWN
+        assert (suspicion.hang_class, suspicion.culprit.pid, suspicion.line) == ("reward-stuck", REWARD, 12)
+
+
+def test_a_reward_worker_below_an_agent_loop_that_a_trainer_polls_for_is_suspected() -> None:
+    worker = reward_run(asking())[0].processes[-1]
+    driver, trainer, train, agent = polling_run()[0].processes
+    quiet = replace(agent, tasks=(), loops=())
+    samples = pair([driver, trainer, train, quiet, worker], [RUN, SCORE])
+    assert [finding.hang_class for finding in judge(beyond(samples, 5.0)).findings] == ["reward-stuck"]
+
+
+def test_the_same_wait_in_a_process_of_another_role_is_not_the_reward_functions() -> None:
+    samples = beyond(reward_run(asking()), 5.0)
+    other = replace(asking(), frames=(frame("ask_judge", 12, "/app/judge.py"), asking().frames[1]))
+    samples = changed(samples, REWARD, role="other", threads=(serving(), idle_loop(), other))
+    assert judge(samples).findings == () and judge(samples).suspicions == ()
 
 
 def test_a_wait_with_a_deadline_is_not_suspected() -> None:
