@@ -50,7 +50,7 @@ def opened(plan: RerunPlan, cancellation: Cancellation) -> Iterator[Evaluate]:
 
     Raises `EvaluationFailed`, `Cancelled`, `RayHeadFailed`.
     """
-    with _folder(plan) as folder, RayHead.start(folder, num_cpus=1, dies_with_parent=True) as head:
+    with head_folder(plan) as folder, RayHead.start(folder, num_cpus=1, dies_with_parent=True) as head:
         cancellation.check()
         with RayDriver.start(head, cancellation) as driver:
             driver.until("connected", CONNECT_SECONDS)
@@ -58,7 +58,7 @@ def opened(plan: RerunPlan, cancellation: Cancellation) -> Iterator[Evaluate]:
 
 
 @contextmanager
-def _folder(plan: RerunPlan) -> Iterator[Path]:
+def head_folder(plan: RerunPlan) -> Iterator[Path]:
     """A short folder for the head's own; a note in the rerun's folder names it, should this process be killed."""
     folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=FOLDER_PARENT))
     (Path(plan.out_directory) / FOLDER_NOTE).write_text(str(folder), encoding="utf-8")
