@@ -4,7 +4,7 @@
 
 `legacy`, `v1`, `lora`: a run whose engine computes in MXFP4 W4A4, hung in its final validation (vLLM's worker
 stopped). It is scored by `laststep rerun FOLDER` while it hangs; then the worker is let go, and what the run writes
-itself is compared. `…-bf16`: the same unquantized. `two-scores`: a run of 120 steps, W4A4 in training and in its
+itself is compared. `…-bf16`: the same unquantized. `two-scores`: a run of 80 steps, W4A4 in training and in its
 engine, that ends without a final validation; its checkpoint is scored in W4A4 and in BF16. `by-verl --of FOLDER`: the
 run in FOLDER scored by verl's own `val_only` start, whose engine attests the weights that it received.
 
@@ -36,7 +36,7 @@ PYTHON = ROOT / ".venv-real" / "bin" / "python"
 RERUN_SECONDS = 400.0
 KWARGS = "actor_rollout_ref.rollout.engine_kwargs.vllm"
 RECIPE = "mxfp4_w4a4"
-LONG = 120
+LONG = 80
 TO_CONVERGENCE = (
     "trainer.test_freq=-1",
     f"trainer.save_freq={LONG}",
@@ -45,7 +45,7 @@ TO_CONVERGENCE = (
     "actor_rollout_ref.model.external_lib=examples.verl_cpu.quantized_engine",
     "++actor_rollout_ref.actor.fsdp_config.mixed_precision={param_dtype:fp32,reduce_dtype:fp32,buffer_dtype:fp32}",
     "actor_rollout_ref.actor.optim.lr=1e-4",
-    "actor_rollout_ref.rollout.n=8",
+    "actor_rollout_ref.rollout.n=4",
 )
 LORA = (
     "actor_rollout_ref.model.lora_rank=8",

@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         state = ledger.run(_run_name(arguments.run[0], ledger))
         plan = make_plan(ledger, state.name, step=arguments.step, quant=arguments.quant, python=arguments.python)
         if arguments.route and not arguments.emit:
-            plan = replace(plan, routes=taken(plan.routes, arguments.route))
+            chosen = taken(plan.routes, arguments.route)
+            plan = replace(plan, routes=chosen, route_reason=f"route `{arguments.route}`, as asked")
         lines = check(plan, ledger)
         document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "preflight": [to_json(line) for line in lines]}
         _tell_plan(plan, lines)

@@ -14,7 +14,7 @@ from monitor.ledger.standings import judge_score
 from monitor.model.fact import Evidence
 from monitor.model.run import RunState
 from monitor.model.score import Provenance, Score, Standing
-from monitor.rerun.calibration import RECIPE_LINES, Calibrated
+from monitor.rerun.calibration import BY_TRAINER, RECIPE_LINES, Calibrated
 from monitor.rerun.facts import CheckpointFacts, LineState, PreflightLine, WeightsFacts
 from monitor.rerun.plan import RerunPlan
 from quant.verification import refusals
@@ -133,7 +133,7 @@ def _evidence(
     file = str(Path(plan.out_directory) / "preflight.json")
     seen = tuple(Evidence(f"preflight {line.name}: {line.state.value}: {line.sentence}", file) for line in lines)
     proof = Evidence("attestation made inside the process that evaluated", str(plan.attestation_path), None, now)
-    said = calibrated.sentence if calibrated else plan.calibration_reason
+    said = calibrated.sentence if calibrated else BY_TRAINER if plan.by_trainer else plan.calibration_reason
     repeated = (Evidence(said, str(Path(plan.out_directory) / "calibration.json")),) if calibrated else ()
     if not calibrated and said:
         repeated = (Evidence(said),)
