@@ -1,6 +1,6 @@
 """Real verl 0.9.1 runs whose final score is missing, and their reruns with real vLLM on a CPU. `make bench-real`.
 
-    python -m benchmarks.real_reruns legacy,v1,lora,legacy-bf16,two-scores [--keep FOLDER]
+    python -m benchmarks.real_reruns legacy,v1,lora,legacy-bf16,two-scores,rescued [--keep FOLDER]
 
 `legacy`, `v1`, `lora`: a run whose engine computes in MXFP4 W4A4, hung in its final validation (vLLM's worker
 stopped). It is scored by `laststep rerun FOLDER` while it hangs; then the worker is let go, and what the run writes
@@ -58,12 +58,13 @@ LORA = (
 )
 
 
-def quantized() -> tuple[str, ...]:
+def quantized(dtype: str | None = None) -> tuple[str, ...]:
     """The engine's overrides for the recipe, in full, so that the run records it."""
     from monitor.rerun.verl_overrides import hydra_value
     from quant.recipe import load_recipe
 
     recipe = load_recipe(RECIPE)
+    recipe = dataclasses.replace(recipe, dtype=dtype or recipe.dtype)
     method = f"laststep_{recipe.format}"
     config = hydra_value({"quant_method": method, "recipe": recipe.to_dict()})
     return (
@@ -206,6 +207,7 @@ def two_scores(folder: Path) -> dict[str, Any]:
         "trained_layers": run.console.count("laststep: training in"),
         "as_trained": first,
         "in_bf16": second,
+        "difference": second["value"] - first["value"] if "value" in second and "value" in first else None,
         "table": table.stdout,
     }
 
@@ -295,14 +297,14 @@ def measure(case: str, folder: Path, run_folder: Path) -> dict[str, Any]:
     if case == "two-scores":
         return two_scores(folder)
     if trainer == "lora":
-        return hung("legacy", folder, *LORA, *(() if bare else quantized()))
+        return hung("legacy", folder, *LORA, *(() if bare else quantized("bfloat16")))
     return hung(trainer, folder, *(() if bare else quantized()))
 
 
 def main() -> int:
     """The cases asked for; 1 where one could not be carried out."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("cases", nargs="?", default="legacy,v1,lora,legacy-bf16,two-scores")
+    parser.add_argument("cases", nargs="?", default="legacy,v1,lora,legacy-bf16,two-scores,rescued")
     parser.add_argument("--keep", type=Path, help="folder that keeps what the cases wrote")
     parser.add_argument("--of", type=Path, default=Path(), help="`by-verl`: the folder of the run")
     arguments = parser.parse_args()
