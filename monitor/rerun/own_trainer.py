@@ -112,6 +112,8 @@ def command(plan: RerunPlan, launch: RecordedLaunch) -> list[str]:
         words.append(f"--config-name={launch.config_name}")
     words += evaluation_overrides(plan, launch)
     words.append(f"++{ENGINE_ARGUMENTS}.worker_extension_cls={EXTENSION}")
+    # A driver that joins a Ray which is up may not say how many processors it has.
+    words.append("++ray_kwargs.ray_init.num_cpus=null")
     return [*words, f"hydra.run.dir={hydra_value(f'{plan.out_directory}/hydra')}"]
 
 
