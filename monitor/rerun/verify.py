@@ -6,7 +6,7 @@ The score enters the ledger only where `objections` is empty; what it may then c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +97,17 @@ def make_score(
         attestation=attestation,
     )
     bare = Score(plan.run, plan.step, plan.metric, outcome.value, now, provenance)
-    standing, reasons = judge_score(bare, run)
+    standing, reasons = judge_score(bare, _with_recipe(run, plan, calibrated))
     standing, reasons = with_doubts(tuple(standing), tuple(reasons), lines, calibrated)
     return Score(plan.run, plan.step, plan.metric, outcome.value, now, provenance, standing, reasons)
+
+
+def _with_recipe(run: RunState, plan: RerunPlan, calibrated: Calibrated | None) -> RunState:
+    """The run with the recipe that its own configuration tells in full, or that a calibration repeated exactly."""
+    inferred = plan.verl is not None and plan.verl.inferred and not (calibrated is not None and calibrated.exact)
+    if run.config.recipe is not None or plan.training_recipe is None or inferred:
+        return run
+    return replace(run, config=replace(run.config, recipe=plan.training_recipe))
 
 
 def with_doubts(
