@@ -59,6 +59,7 @@ def opened(plan: RerunPlan, cancellation: Cancellation) -> Iterator[Evaluate]:
             num_gpus=per_node,
             object_store_bytes=OBJECT_STORE_BYTES,
             dies_with_parent=True,
+            python=plan.python or sys.executable,
         ) as head,
     ):
         cancellation.check()
