@@ -1,13 +1,12 @@
 """Real verl 0.9.1 runs whose final score is missing, and their reruns with real vLLM on a CPU. `make bench-real`.
 
-    python -m benchmarks.real_reruns legacy,v1,lora,legacy-bf16,two-scores,rescued [--keep FOLDER]
+    python -m benchmarks.real_reruns legacy,v1,lora,legacy-bf16,two-scores [--keep FOLDER]
 
 `legacy`, `v1`, `lora`: a run whose engine computes in MXFP4 W4A4, hung in its final validation (vLLM's worker
 stopped). It is scored by `laststep rerun FOLDER` while it hangs; then the worker is let go, and what the run writes
 itself is compared. `…-bf16`: the same unquantized. `two-scores`: a run of 80 steps, W4A4 in training and in its
 engine, that ends without a final validation; its checkpoint is scored in W4A4 and in BF16. `by-verl --of FOLDER`: the
-run in FOLDER scored by verl's own `val_only` start, whose engine attests the weights that it received. `rescued`: a
-run without checkpoints hung in its final validation; its workers save, and what they saved is evaluated.
+run in FOLDER scored by verl's own `val_only` start, whose engine attests the weights that it received.
 
 Told of each rerun: exit code, standing, attested layers, whose weights were received, whether what lay in the engine is
 what the formats make of the checkpoint (computed here anew), which files of the run's folder changed. One JSON document
@@ -35,8 +34,6 @@ from monitor.model.json_form import to_json
 
 PYTHON = ROOT / ".venv-real" / "bin" / "python"
 RERUN_SECONDS = 400.0
-DATA = ROOT / ".venv-real" / "tiny" / "data"
-REWARD = ROOT / "examples" / "verl_cpu" / "vowel_reward.py"
 KWARGS = "actor_rollout_ref.rollout.engine_kwargs.vllm"
 RECIPE = "mxfp4_w4a4"
 LONG = 80
@@ -212,46 +209,6 @@ def two_scores(folder: Path) -> dict[str, Any]:
     }
 
 
-def rescued(folder: Path) -> dict[str, Any]:
-    """A run without a checkpoint, hung in its final validation: its idle workers save; what that checkpoint answers."""
-    words = (*SLOW, "trainer.save_freq=-1")
-    with real_run("legacy", folder, False, *words) as run:
-        final_validation(run)
-        worker = engine_worker(run)
-        os.kill(worker, signal.SIGSTOP)
-        try:
-            name = run.until("the run in the ledger", lambda: _name(run), 60)
-            before = tree(run.out)
-            refused = rerun(folder, name)
-            saved = run.laststep("rescue", name, "--confirm", name, "--python", str(PYTHON), "--json")
-            after = tree(run.out)
-        finally:
-            os.kill(worker, signal.SIGCONT)
-        code = run.process.wait(START_SECONDS)
-    answers = folder / "answers"
-    call = [str(PYTHON), "-m", "quant.evaluation", saved.get("checkpoint", ""), str(DATA / "validation.parquet")]
-    call += ["--engine", f"vllm?eager=true&reward={REWARD}:compute_score", "--recipe", "none", "--step", str(STEPS)]
-    call += ["--max-tokens", "160", "--out", str(answers)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "VLLM_CPU_KVCACHE_SPACE": "1"}
-    environment.update(VLLM_CPU_OMP_THREADS_BIND="nobind", VLLM_ENABLE_V1_MULTIPROCESSING="0")
-    done = subprocess.run(call, capture_output=True, text=True, env=environment, timeout=RERUN_SECONDS)
-    own = {row["input"]: row["output"] for row in rows(run.out / "validation" / f"{STEPS}.jsonl")}
-    ours = {row["input"]: row["output"] for row in rows(answers / f"{STEPS}.jsonl")}
-    return {
-        "rerun_before": refused,
-        "rescue": {key: saved.get(key) for key in ("exit_code", "status", "checkpoint", "stderr")},
-        "files_that_changed": sorted(name for name in {*before, *after} if before.get(name) != after.get(name)),
-        "exit_code_when_let_go": code,
-        "evaluation": done.stderr[-500:] if done.returncode not in (0, 12) else "done",
-        "outputs_equal": f"{sum(own.get(key) == output for key, output in ours.items())} of {len(own)}",
-    }
-
-
-def _name(run: RealRun) -> str:
-    runs = run.laststep("status", "--json").get("runs") or [{}]
-    return str(runs[0].get("run", {}).get("name", ""))
-
-
 def by_verl(folder: Path, run_folder: Path) -> dict[str, Any]:
     """The route `verl` for a run that lies in a folder, taken although its version is not proved: this is the proof."""
     from examples.verl_cpu.overrides import environment
@@ -289,8 +246,6 @@ def _mean(values: list[float]) -> float | None:
 
 def measure(case: str, folder: Path, run_folder: Path) -> dict[str, Any]:
     """One case."""
-    if case == "rescued":
-        return rescued(folder)
     if case == "by-verl":
         return by_verl(folder, run_folder)
     trainer, _, bare = case.partition("-")
@@ -304,7 +259,7 @@ def measure(case: str, folder: Path, run_folder: Path) -> dict[str, Any]:
 def main() -> int:
     """The cases asked for; 1 where one could not be carried out."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("cases", nargs="?", default="legacy,v1,lora,legacy-bf16,two-scores,rescued")
+    parser.add_argument("cases", nargs="?", default="legacy,v1,lora,legacy-bf16,two-scores")
     parser.add_argument("--keep", type=Path, help="folder that keeps what the cases wrote")
     parser.add_argument("--of", type=Path, default=Path(), help="`by-verl`: the folder of the run")
     arguments = parser.parse_args()

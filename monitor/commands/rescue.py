@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         say(f"rescue of step {plan.step} of {plan.run} into {plan.folder}")
         for worker in plan.workers:
-            say(f"  {worker.label} is idle, and is asked for `{'` or `'.join(plan.methods)}`")
+            say(f"  {worker.label} is idle, and is asked for `{plan.method}`")
         say("  this registers a driver in the run's Ray for as long as the saving takes")
         document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "status": "planned"}
         if not arguments.dry_run:

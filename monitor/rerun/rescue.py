@@ -61,8 +61,7 @@ class RescuePlan:
     step: int
     folder: str
     """New; holds `global_step_N` and the marker afterwards."""
-    methods: tuple[str, ...]
-    """The first that the workers have is called."""
+    method: str
     arguments: tuple[str | int, ...]
     workers: tuple[RescueWorker, ...]
 
@@ -84,7 +83,7 @@ def plan_rescue(
             f"the newest weights of {run} are on disk (step {position.newest_checkpoint_step})",
             "`laststep rerun` scores them from there",
         )
-    if not profile.rescue_methods:
+    if not profile.rescue_method:
         raise CannotRescue(
             f"no call is known with which the workers of trainer `{profile.name}` save by themselves",
             "stop the run only if its weights may be lost, or attach to its driver and call its own save",
@@ -101,11 +100,10 @@ def plan_rescue(
         _refuse_where_it_cannot_answer(worker, busy)
     # Numbers stay numbers: workers take the step as one.
     words = tuple(
-        step if word == "{step}" else word.replace("{folder}", str(into)).replace("{step}", str(step))
-        for word in profile.rescue_arguments
+        step if word == "{step}" else word.replace("{folder}", str(into)) for word in profile.rescue_arguments
     )
     asked = tuple(RescueWorker(w.actor_id, w.name, f"{w.class_name} {w.name} (pid {w.pid})") for w in workers)
-    return RescuePlan(run, step, str(into), profile.rescue_methods, words, asked)
+    return RescuePlan(run, step, str(into), profile.rescue_method, words, asked)
 
 
 def _refuse_where_it_cannot_answer(worker: RayActor, busy: dict[str | None, str]) -> None:
@@ -129,7 +127,7 @@ def rescue(plan: RescuePlan, cluster: RayCluster, python: str | None = None, sec
     folder = Path(plan.folder)
     folder.mkdir(mode=0o700, parents=True)
     order = {
-        "methods": plan.methods,
+        "method": plan.method,
         "arguments": plan.arguments,
         "workers": [[worker.actor_id, worker.name] for worker in plan.workers],
         "seconds": seconds,

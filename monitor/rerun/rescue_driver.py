@@ -21,7 +21,7 @@ def main() -> int:
     try:
         handles = [_handle(actor_id, name) for actor_id, name in order["workers"]]
         # All at once: ranks of one model save together or not at all.
-        saves = [_method(handle, order["methods"]).remote(*order["arguments"]) for handle in handles]
+        saves = [getattr(handle, order["method"]).remote(*order["arguments"]) for handle in handles]
         ray.get(saves, timeout=order["seconds"])
     except Exception as error:
         print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
@@ -29,14 +29,6 @@ def main() -> int:
     finally:
         ray.shutdown()
     return 0
-
-
-def _method(handle: Any, names: list[str]) -> Any:
-    """The first of these methods that the actor has: trainers name it after the roles that share a worker."""
-    found = next((name for name in names if hasattr(handle, name)), None)
-    if found is None:
-        raise LookupError(f"the worker has none of the methods {', '.join(names)}")
-    return getattr(handle, found)
 
 
 def _handle(actor_id: str, name: str) -> Any:

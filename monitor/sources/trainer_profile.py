@@ -125,10 +125,10 @@ class TrainerProfile:
     """Where its rollout engines serve vLLM's Prometheus metrics, where that is always the same."""
     evaluation_engine: str | None = None
     """`package.module:attribute` of the engine that a rerun scores with; None: none is built for this trainer."""
-    rescue_methods: tuple[str, ...] = ()
-    """Methods of a train worker that save its weights; the first that it has is called on all of them at once."""
+    rescue_method: str = ""
+    """Method of a train worker that saves its weights, called on all of them at once; empty: none is known."""
     rescue_arguments: tuple[str, ...] = ()
-    """What it is called with: `{folder}` a new folder for checkpoints, `{step}` the step (alone, as a number)."""
+    """What it is called with: `{folder}` a new folder for checkpoints, `{step}` (alone) the step."""
 
     def role_of(self, class_name: str) -> str:
         """Role of an actor by its class name."""

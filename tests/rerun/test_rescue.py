@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from monitor.model.snapshot import RayActor, RayCall, RunPosition
-from monitor.rerun import rescue_driver
 from monitor.rerun.rescue import CannotRescue, RescuePlan, RescueWorker, plan_rescue
 from monitor.sources.trainer_profile import load_profile
 
@@ -55,7 +53,7 @@ def test_every_idle_rank_of_this_job_is_asked_and_no_actor_of_another(tmp_path: 
     server = worker(8, class_name="RolloutServer", name="rollout_server_0")
     plan = planned(tmp_path, worker(0), worker(1), strange, server, calls=(call("a0", "FINISHED"),))
     assert [asked.actor_id for asked in plan.workers] == ["a0", "a1"]
-    assert (plan.methods, plan.arguments) == (("save_checkpoint",), (str(tmp_path / "new"), 4))
+    assert (plan.method, plan.arguments) == ("save_checkpoint", (str(tmp_path / "new"), 4))
     assert isinstance(plan.workers[0], RescueWorker)
 
 
@@ -65,7 +63,7 @@ def test_every_idle_rank_of_this_job_is_asked_and_no_actor_of_another(tmp_path: 
         ({"calls": (call("a0", "RUNNING"),)}, "not idle"),
         ({"calls": (call("a0", "PENDING_ACTOR_TASK_ARGS_FETCH"),)}, "not idle"),
         ({"position": RunPosition("small-1", step=4, newest_checkpoint_step=4)}, "are on disk"),
-        ({"trainer": "trl"}, "no call is known"),
+        ({"trainer": "verl"}, "no call is known"),
     ],
 )
 def test_what_speaks_against_it_is_refused_with_the_reason(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -87,21 +85,6 @@ def test_one_rank_that_cannot_be_asked_refuses_all(tmp_path: Path, actor: RayAct
         return
     with pytest.raises(CannotRescue, match=words):
         planned(tmp_path, worker(0), actor)
-
-
-def test_a_verl_worker_is_asked_by_the_name_that_its_roles_give_it(tmp_path: Path) -> None:
-    plan = planned(tmp_path, worker(), trainer="verl")
-    assert plan.arguments == (f"{tmp_path / 'new'}/global_step_4/actor",)
-    assert "actor_rollout_save_checkpoint" in plan.methods
-
-
-def test_the_first_method_that_a_worker_has_is_called_and_a_worker_without_any_is_said() -> None:
-    handle = SimpleNamespace(actor_rollout_save_checkpoint="saves")
-    assert (
-        rescue_driver._method(handle, ["actor_rollout_ref_save_checkpoint", "actor_rollout_save_checkpoint"]) == "saves"
-    )
-    with pytest.raises(LookupError, match="none of the methods"):
-        rescue_driver._method(handle, ["save_checkpoint"])
 
 
 def test_a_run_without_train_workers_is_refused(tmp_path: Path) -> None:
