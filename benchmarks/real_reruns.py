@@ -82,6 +82,11 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
+def asked(row: dict[str, Any]) -> str:
+    """A row's prompt; verl dumps it without the chat template's special tokens."""
+    return str(row["input"]).replace("<|im_start|>", "").replace("<|im_end|>", "")
+
+
 def rerun(folder: Path, named: str, *words: str) -> dict[str, Any]:
     """One `laststep rerun`, and what it proved."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state")}
@@ -165,9 +170,9 @@ def hung(trainer: str, folder: Path, *overrides: str) -> dict[str, Any]:
         finally:
             os.kill(worker, signal.SIGCONT)
         code = run.process.wait(START_SECONDS)
-    own = {row["input"]: row["output"] for row in rows(run.out / "validation" / f"{STEPS}.jsonl")}
-    first = {row["input"]: row["output"] for row in rows(run.out / "validation" / f"{STEPS - 1}.jsonl")}
-    ours = {row["input"]: row["output"] for row in rows(Path(told["dump"]))} if "dump" in told else {}
+    own = {asked(row): row["output"] for row in rows(run.out / "validation" / f"{STEPS}.jsonl")}
+    first = {asked(row): row["output"] for row in rows(run.out / "validation" / f"{STEPS - 1}.jsonl")}
+    ours = {asked(row): row["output"] for row in rows(Path(told["dump"]))} if "dump" in told else {}
     return {
         "rerun": told,
         "files_of_the_run": len(before),
@@ -229,8 +234,8 @@ def by_verl(folder: Path, run_folder: Path) -> dict[str, Any]:
         *_, row = watch_rerun(ledger, start(plan, ledger))
         score = next((item for item in ledger.scores(plan.run) if item.provenance.rerun_id == row.id), None)
     after = tree(run_folder)
-    own = {line["input"]: line["output"] for line in rows(run_folder / "validation" / f"{STEPS}.jsonl")}
-    ours = {line["input"]: line["output"] for line in rows(plan.dump_path)}
+    own = {asked(line): line["output"] for line in rows(run_folder / "validation" / f"{STEPS}.jsonl")}
+    ours = {asked(line): line["output"] for line in rows(plan.dump_path)}
     return {
         "status": row.status,
         "error": row.error,
