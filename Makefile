@@ -20,7 +20,7 @@ help:
 	@echo "make bench         the figures of benchmarks/RESULTS.md (about an hour)"
 	@echo "make env-real      real verl 0.9.1 and vLLM on a CPU, in .venv-real (4.4 GB, once)"
 	@echo "make demo-real     the dashboard on a real verl run"
-	@echo "make bench-real    real verl watched, hung, judged, and scored wrong (over an hour); results in build/bench-real"
+	@echo "make bench-real    real verl watched, hung, judged, scored wrong and scored again (two hours); in build/bench-real"
 	@echo "make screens       the pictures in docs/screens from a recorded run"
 
 env: $(STAMP)
@@ -77,6 +77,7 @@ bench-real: env env-real
 	@mkdir -p build/bench-real
 	$(BIN)/python -m benchmarks.real_verl --keep build/bench-real | tee build/bench-real/results.json
 	$(BIN)/python -m benchmarks.wrong_evaluations --keep build/bench-real | tee build/bench-real/wrong_evaluations.json
+	$(BIN)/python -m benchmarks.real_reruns --keep build/bench-real | tee build/bench-real/reruns.json
 
 screens: env
 	$(BIN)/python -m benchmarks.screens

@@ -82,15 +82,19 @@ class RayHead:
         object_store_bytes: int = OBJECT_STORE_BYTES,
         prefix: str = "ls",
         dies_with_parent: bool = False,
+        python: str = sys.executable,
     ) -> RayHead:
-        """Start a head with so many logical CPUs and GPUs, its temporary folder made in `directory` (else in /tmp)."""
+        """Start a head with so many logical CPUs and GPUs, its temporary folder made in `directory` (else in /tmp).
+
+        `python`: the interpreter of the head, and so of every worker.
+        """
         resources = [f"--num-cpus={num_cpus}", f"--object-store-memory={object_store_bytes}"]
         # Without the option Ray counts the machine's GPUs itself.
         resources += [f"--num-gpus={num_gpus}"] if num_gpus else []
         said = ""
         for _ in range(ATTEMPTS):
             temp_dir = _make_temp_dir(directory, prefix)
-            head = cls._launch(temp_dir, resources, dies_with_parent)
+            head = cls._launch(temp_dir, resources, dies_with_parent, python)
             try:
                 said = head._wait_until_ready()
             except BaseException:
@@ -105,12 +109,12 @@ class RayHead:
         raise RayHeadFailed(f"a Ray head of our own did not start: {last}")
 
     @classmethod
-    def _launch(cls, temp_dir: Path, resources: list[str], dies_with_parent: bool) -> RayHead:
+    def _launch(cls, temp_dir: Path, resources: list[str], dies_with_parent: bool, python: str) -> RayHead:
         token_path = temp_dir / "token"
         token_path.touch(mode=0o600)
         token_path.write_text(secrets.token_hex(32), encoding="ascii")
         port, dashboard, agent, client = _free_ports(4)
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+        command = [python, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
         command += [f"--port={port}", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={agent}"]
         command += [f"--ray-client-server-port={client}", f"--node-ip-address={HOST}", f"--dashboard-host={HOST}"]
         command += [f"--temp-dir={temp_dir}", *resources, "--disable-usage-stats", "--log-color=false"]

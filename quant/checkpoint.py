@@ -1,7 +1,8 @@
 """Checkpoints on disk: the weights by name, and whether they are a whole model's.
 
 Covers verl's shards (merged by `quant.sharded`), a whole `model.pt`, and Hugging Face folders of safetensors; names
-that are missing or extra, tied embeddings, adapters that nobody merged. What numbers are: `quant.fingerprint`.
+that are missing or extra, tied embeddings, adapters (merged by `quant.adapters` where verl says how, else refused).
+What numbers are: `quant.fingerprint`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from quant import adapters
 from quant.errors import WeightsError
 from quant.fingerprint import EMBEDDINGS, HEAD, Sums, tensor_sums, tied_heads
 from quant.shard_sums import shard_sums
@@ -28,7 +30,11 @@ _ADAPTER_WORDS = (".lora_A.", ".lora_B.", ".lora_embedding_", ".base_layer.", ".
 
 def read_weights(path: Path | str) -> dict[str, Any]:
     """The state dict of a checkpoint, in main memory, as stored. Raises `WeightsError`."""
-    weights = _read(weights_files(Path(path)))
+    files = weights_files(Path(path))
+    weights = _read(files)
+    scale = adapters.scaling(files[0].parent)
+    if scale is not None:
+        weights = adapters.merged(weights, scale)
     refuse_adapters(weights)
     return weights
 
@@ -36,7 +42,7 @@ def read_weights(path: Path | str) -> dict[str, Any]:
 def checkpoint_sums(path: Path | str, *, dtype: str | None = None) -> dict[str, Sums]:
     """The fingerprint's sums of each tensor that counts; of shards one at a time is held. Raises `WeightsError`."""
     files = weights_files(Path(path))
-    if len(files) == 1 or not SHARD_NAME.fullmatch(files[0].name):
+    if len(files) == 1 or not SHARD_NAME.fullmatch(files[0].name) or adapters.scaling(files[0].parent) is not None:
         return tensor_sums(read_weights(path), dtype=dtype)
     found = shard_sums(files, _read_torch, dtype=dtype)
     refuse_adapters(found)
@@ -140,8 +146,11 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor of a checkpoint; of safetensors without reading the numbers. Raises `WeightsError`."""
     files = weights_files(path)
     if files[0].suffix == ".pt":
-        return {name: tuple(value.shape) for name, value in _read(files).items() if hasattr(value, "shape")}
-    shapes: dict[str, tuple[int, ...]] = {}
+        shapes = {name: tuple(value.shape) for name, value in _read(files).items() if hasattr(value, "shape")}
+        if adapters.scaling(files[0].parent) is None:
+            return shapes
+        return {adapters.plain_name(name): shape for name, shape in shapes.items() if not adapters.is_adapter(name)}
+    shapes = {}
     for file in files:
         with _open_safetensors(file) as opened:
             shapes.update({name: tuple(opened.get_slice(name).get_shape()) for name in list(opened.keys())})

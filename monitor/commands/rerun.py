@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from typing import Any
 
 from monitor.commands.attaching import add_json_argument, print_json, say
@@ -40,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="plan and preflight only")
     parser.add_argument("--emit", action="store_true", help="print the rerun as a bash script, for SLURM or Kubernetes")
-    parser.add_argument(
-        "--route", choices=["laststep", "verl"], help="what evaluates in the script (default: the plan's)"
-    )
+    parser.add_argument("--route", choices=["laststep", "verl"], help="what evaluates (default: the plan's)")
     parser.add_argument("--confirm", metavar="RUN", help="launch without asking; must be the run's name")
     add_json_argument(parser)
 
@@ -56,10 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
     from monitor.ledger.store import Ledger
     from monitor.rerun.plan import make_plan
     from monitor.rerun.preflight import check
+    from monitor.rerun.routes import taken
 
     with Ledger.open() as ledger:
         state = ledger.run(_run_name(arguments.run[0], ledger))
         plan = make_plan(ledger, state.name, step=arguments.step, quant=arguments.quant, python=arguments.python)
+        if arguments.route and not arguments.emit:
+            chosen = taken(plan.routes, arguments.route)
+            plan = replace(plan, routes=chosen, route_reason=f"route `{arguments.route}`, as asked")
         lines = check(plan, ledger)
         document: dict[str, Any] = {"schema": 1, "plan": to_json(plan), "preflight": [to_json(line) for line in lines]}
         _tell_plan(plan, lines)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FOLDER = "calibration"
 """Below the rerun's folder."""
 DIGITS = 1e-9
+BY_TRAINER = "not calibrated: verl itself evaluates, and its start is too dear to be made twice"
 RECIPE_LINES = frozenset({"recipe", "recipe-record"})
 """Preflight lines whose doubt an exact calibration answers."""
 

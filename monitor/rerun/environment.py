@@ -15,7 +15,8 @@ import monitor
 RERUN_VARIABLE = "LASTSTEP_RERUN"
 """Set in every process of a rerun, its Ray head too, to the rerun's folder: readers of processes know it by that."""
 
-OF_THE_RUN = ("RAY_", "LASTSTEP_HOOKS", "VERL_")
+OF_VERL = "VERL_"
+OF_THE_RUN = ("RAY_", "LASTSTEP_HOOKS", OF_VERL)
 """Prefixes of variables that belong to a run, not to a rerun of its validation."""
 
 
@@ -24,9 +25,15 @@ def package_root() -> Path:
     return Path(monitor.__file__).resolve().parent.parent
 
 
-def child_environment(inherited: Mapping[str, str], rerun_directory: str) -> dict[str, str]:
-    """The environment of a child that must import our code and must not find the live run."""
-    kept = {name: value for name, value in inherited.items() if not name.startswith(OF_THE_RUN)}
+def child_environment(
+    inherited: Mapping[str, str], rerun_directory: str, *, by_trainer: bool = False
+) -> dict[str, str]:
+    """The environment of a child that must import our code and must not find the live run.
+
+    `by_trainer`: the trainer will evaluate, so what the caller's environment says to it (VERL_*) goes along.
+    """
+    foreign = tuple(prefix for prefix in OF_THE_RUN if not (by_trainer and prefix == OF_VERL))
+    kept = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
     paths = [str(package_root()), *(part for part in kept.get("PYTHONPATH", "").split(os.pathsep) if part)]
     kept["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     kept["PYTHONUNBUFFERED"] = "1"

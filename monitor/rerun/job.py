@@ -20,7 +20,7 @@ from typing import Any
 from monitor.ledger.store import Ledger
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import to_json
-from monitor.rerun import calibration, own_process, own_ray, record
+from monitor.rerun import calibration, own_process, own_ray, own_trainer, record
 from monitor.rerun.calibration import Calibrated
 from monitor.rerun.cancellation import Cancellation, Cancelled
 from monitor.rerun.checkpoint_facts import checkpoint_facts
@@ -111,8 +111,7 @@ def work(
     """Evaluate, verify, record."""
     record.write_document(plan, "preflight.json", [to_json(line) for line in lines])
     cancellation.check()
-    place = own_process if plan.python else own_ray
-    with place.opened(plan, cancellation) as evaluate:
+    with _place(plan)(plan, cancellation) as evaluate:
         calibrated = calibrate(plan, evaluate)
         document = evaluate(plan, lambda done, total: record.progress(ledger, identity, done, total))
     record.verifying(ledger, identity)
@@ -137,10 +136,18 @@ def work(
     record.done(ledger, identity, score)
 
 
+def _place(plan: RerunPlan) -> Any:
+    """What opens the evaluation."""
+    if plan.by_trainer:
+        return own_trainer.opened
+    return own_process.opened if plan.python else own_ray.opened
+
+
 def calibrate(plan: RerunPlan, evaluate: own_ray.Evaluate) -> Calibrated | None:
-    """Repeat the training's own score that the plan names, in a folder below; None where it names none."""
+    """Repeat the training's own score that the plan names, in a folder below; None where it names none, or verl itself
+    evaluates: its start is too dear to be made twice."""
     asked = plan.calibration
-    if asked is None:
+    if asked is None or plan.by_trainer:
         return None
     inner = dataclasses.replace(
         plan,

@@ -63,7 +63,7 @@ def _spawn(plan: RerunPlan, path: Path, writer: int) -> None:
             stdout=log,
             stderr=log,
             cwd=plan.out_directory,
-            env=child_environment(os.environ, plan.out_directory),
+            env=child_environment(os.environ, plan.out_directory, by_trainer=plan.by_trainer),
             pass_fds=(writer,),
             start_new_session=True,
         )

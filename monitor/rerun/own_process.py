@@ -77,7 +77,7 @@ def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[in
     finally:
         end(child)
     if child.returncode not in (DONE, SCORED_REFUSED):
-        raise EvaluationFailed(f"the evaluation ended with {child.returncode}: {_last_line(log)}")
+        raise EvaluationFailed(f"the evaluation ended with {child.returncode}: {last_line(log)}")
     return _document(plan, answer)
 
 
@@ -149,7 +149,8 @@ def _progress(log: Path) -> tuple[int, int]:
     return (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """What a log ends with, in one line."""
     lines = [line for line in _tail(log).splitlines() if line.strip()]
     return lines[-1].strip()[:300] if lines else "it printed nothing"
 

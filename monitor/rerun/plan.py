@@ -104,6 +104,11 @@ class RerunPlan:
     calibration_reason: str = ""
 
     @property
+    def by_trainer(self) -> bool:
+        """The trainer itself evaluates, not laststep."""
+        return any(route.chosen and route.name == routes.TRAINER for route in self.routes)
+
+    @property
     def dump_path(self) -> Path:
         """The file of the evaluated samples, named as the trainer names it."""
         return Path(self.out_directory) / "validation" / f"{self.step}.jsonl"

@@ -6,16 +6,23 @@ with `val_only`, trusted only in versions whose weight sync was proved (configs/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from monitor.model.errors import ExitCode, LaststepError
 from monitor.rerun.verl_evaluation import VerlEvaluation
 from monitor.settings import build, config_directory, load_yaml
 
 OWN, TRAINER = "laststep", "verl"
 OWN_RAY = "the trainer's own evaluation engine, in a Ray of its own"
 ATTESTS = "it attests weights and quantization inside the engine, and joins no Ray"
+
+
+class RouteNotTaken(LaststepError):
+    """A route was asked for that would not give a true score."""
+
+    exit_code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,16 @@ def choose(
         return Route(OWN, True, ATTESTS, True), Route(TRAINER, False, trainer, trusted)
     own = f"it can't repeat this validation: {verl.problems[0]}"
     return Route(OWN, False, own), Route(TRAINER, trusted, proof, trusted)
+
+
+def taken(routes: Sequence[Route], name: str) -> tuple[Route, ...]:
+    """The routes with the one of this name chosen. Raises `RouteNotTaken` where it would not give a true score."""
+    found = next((route for route in routes if route.name == name), None)
+    if found is None:
+        raise RouteNotTaken(f"there is no route `{name}` for this trainer's runs", "leave out --route")
+    if not found.usable:
+        raise RouteNotTaken(f"route `{name}` is not taken: {found.why}", "leave out --route, or see docs/rerun.md")
+    return tuple(replace(route, chosen=route.name == name) for route in routes)
 
 
 def _trust(versions: Mapping[str, str] | None, proved: Mapping[str, str]) -> str:

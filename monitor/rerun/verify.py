@@ -6,7 +6,7 @@ The score enters the ledger only where `objections` is empty; what it may then c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from monitor.ledger.standings import judge_score
 from monitor.model.fact import Evidence
 from monitor.model.run import RunState
 from monitor.model.score import Provenance, Score, Standing
-from monitor.rerun.calibration import RECIPE_LINES, Calibrated
+from monitor.rerun.calibration import BY_TRAINER, RECIPE_LINES, Calibrated
 from monitor.rerun.facts import CheckpointFacts, LineState, PreflightLine, WeightsFacts
 from monitor.rerun.plan import RerunPlan
 from quant.verification import refusals
@@ -97,9 +97,17 @@ def make_score(
         attestation=attestation,
     )
     bare = Score(plan.run, plan.step, plan.metric, outcome.value, now, provenance)
-    standing, reasons = judge_score(bare, run)
+    standing, reasons = judge_score(bare, _with_recipe(run, plan, calibrated))
     standing, reasons = with_doubts(tuple(standing), tuple(reasons), lines, calibrated)
     return Score(plan.run, plan.step, plan.metric, outcome.value, now, provenance, standing, reasons)
+
+
+def _with_recipe(run: RunState, plan: RerunPlan, calibrated: Calibrated | None) -> RunState:
+    """The run with the recipe that its own configuration tells in full, or that a calibration repeated exactly."""
+    inferred = plan.verl is not None and plan.verl.inferred and not (calibrated is not None and calibrated.exact)
+    if run.config.recipe is not None or plan.training_recipe is None or inferred:
+        return run
+    return replace(run, config=replace(run.config, recipe=plan.training_recipe))
 
 
 def with_doubts(
@@ -133,7 +141,7 @@ def _evidence(
     file = str(Path(plan.out_directory) / "preflight.json")
     seen = tuple(Evidence(f"preflight {line.name}: {line.state.value}: {line.sentence}", file) for line in lines)
     proof = Evidence("attestation made inside the process that evaluated", str(plan.attestation_path), None, now)
-    said = calibrated.sentence if calibrated else plan.calibration_reason
+    said = calibrated.sentence if calibrated else BY_TRAINER if plan.by_trainer else plan.calibration_reason
     repeated = (Evidence(said, str(Path(plan.out_directory) / "calibration.json")),) if calibrated else ()
     if not calibrated and said:
         repeated = (Evidence(said),)

@@ -152,8 +152,17 @@ def _problems(recorded: RecordedConfig, sampled: bool, n: int, quantized: bool |
     if recorded.get(f"{ROLLOUT}.multi_turn.enable") is True:
         found.append("the run's rollout has several turns (multi_turn), which needs the trainer's own agent loop")
     if recorded.get("actor_rollout_ref.model.lora_rank", "actor_rollout_ref.model.lora.rank"):
-        found.append("the run trains a LoRA adapter, which must be merged into its base model first")
+        found += _adapter_problems(recorded)
     return found
+
+
+def _adapter_problems(recorded: RecordedConfig) -> list[str]:
+    """An adapter that verl merges for its engine (in bfloat16) can be merged here too; one beside the weights can't."""
+    if recorded.get("actor_rollout_ref.model.lora.merge") is not True:
+        return ["the run's engine computed a LoRA adapter beside its base model, the evaluation has one model"]
+    if _dtype(recorded) != "bfloat16":
+        return [f"verl hands merged adapters over in bfloat16, and the run's engine computed in {_dtype(recorded)}"]
+    return []
 
 
 def _doubts(recorded: RecordedConfig) -> list[str]:

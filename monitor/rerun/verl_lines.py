@@ -17,8 +17,7 @@ def verl_lines(plan: RerunPlan, facts: PreflightFacts) -> tuple[PreflightLine, .
     there = (_model(facts), _adapter(found), _tokenizer(found)) if facts.checkpoint.exists else ()
     return (
         *there,
-        _sampling(plan.verl),
-        _rows(plan.verl),
+        *((_by_verl("sampling"), _by_verl("rows")) if plan.by_trainer else (_sampling(plan.verl), _rows(plan.verl))),
         _reward(plan.verl, found),
         _recipe_record(plan),
         _gpus(found),
@@ -52,6 +51,10 @@ def _tokenizer(found: VerlFacts) -> PreflightLine:
     if found.tokenizer_unknown:
         return PreflightLine(name, LineState.UNKNOWN, found.tokenizer_unknown, doubt=True)
     return PreflightLine(name, LineState.PASS, "vocabulary, added tokens and chat template are the start model's")
+
+
+def _by_verl(name: str) -> PreflightLine:
+    return PreflightLine(name, LineState.PASS, "as in the run: verl itself validates, with the run's own settings")
 
 
 def _sampling(verl: VerlEvaluation) -> PreflightLine:

@@ -14,7 +14,7 @@ from monitor.rerun.facts import LineState, PreflightLine, WeightsFacts
 from monitor.rerun.plan import RerunPlan
 from monitor.rerun.verify import Outcome, make_score, objections, with_doubts
 from quant.verification import document_sha256
-from tests.rerun import examples
+from tests.rerun import examples, verl_plans
 from tests.rerun.run_folder import RECIPE, SAMPLES, STEP, make_run
 
 pytestmark = pytest.mark.torch
@@ -92,6 +92,19 @@ def test_a_sound_evaluation_is_a_valid_score_with_its_proofs(tmp_path: Path) -> 
     assert provenance.weights_fingerprint == provenance.checkpoint_fingerprint != provenance.start_fingerprint
     assert (provenance.source, provenance.rerun_id, provenance.weights_step) == ("rerun", "r1", STEP)
     assert provenance.attestation["active_layers"] == provenance.attestation["expected_layers"] == 2
+
+
+@pytest.mark.parametrize(
+    ("inferred", "standing"), [("", Standing.VALID), ("no scale rule is recorded", Standing.UNPROVEN)]
+)
+def test_a_recipe_that_only_the_runs_own_configuration_tells_counts_where_it_tells_it_in_full(
+    tmp_path: Path, inferred: str, standing: Standing
+) -> None:
+    case = evaluated(tmp_path)
+    unwatched = dataclasses.replace(case.run, config=dataclasses.replace(case.run.config, recipe=None))
+    plan = dataclasses.replace(case.plan, verl=verl_plans.evaluation(recipe=RECIPE, inferred=inferred))
+    score = score_of(dataclasses.replace(case, run=unwatched, plan=plan))
+    assert score.standing == (standing,), score.reasons
 
 
 def test_an_evaluation_in_bf16_on_request_is_a_score_that_says_not_quantized(tmp_path: Path) -> None:

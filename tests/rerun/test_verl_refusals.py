@@ -190,6 +190,16 @@ def test_an_evaluation_that_only_the_trainer_can_repeat(
     assert "verl itself must" in plan.route_reason
 
 
+def test_an_adapter_that_verl_merges_for_its_engine_is_merged_here_but_not_into_another_type(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    merging = {"actor_rollout_ref__model": {"lora_rank": 8, "lora": {"merge": True}}}
+    plan = planned(make_verl_run(tmp_path / "run", **merging), ledger)
+    assert plan.verl is not None and plan.verl.problems == ()
+    other = make_verl_run(tmp_path / "other", **merging, actor_rollout_ref__rollout__dtype="float16")
+    assert "sampling" in failed(planned(other, ledger), ledger)
+
+
 def test_another_recipe_than_the_trainings(tmp_path: Path, ledger: Ledger) -> None:
     arguments = {"vllm": {"quantization": "laststep_mxfp4"}}
     run = make_verl_run(tmp_path / "run", actor_rollout_ref__rollout__engine_kwargs=arguments)
