@@ -176,7 +176,9 @@ def make_plan(
         python=(python or sys.executable) if verl else None,
         config_source=source,
         route_reason=routes.reason(verl),
-        routes=routes.choose(verl, installed(python or sys.executable) if verl else None, routes.weight_sync()),
+        routes=routes.choose(
+            verl, installed(python or sys.executable) if verl else None, routes.weight_sync(state.trainer)
+        ),
         calibration=repeat,
         calibration_reason=why,
     )

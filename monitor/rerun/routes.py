@@ -41,13 +41,15 @@ class WeightSync:
     """The table of proofs."""
 
     proved: dict[str, str] = field(default_factory=dict)
-    """Version of verl → where its proof can be read."""
+    """`VERSION PROFILE` → where the proof can be read."""
 
 
-def weight_sync(path: Path | None = None) -> dict[str, str]:
-    """The versions whose weight sync was proved. Raises `BadConfig`."""
+def weight_sync(trainer: str | None, path: Path | None = None) -> dict[str, str]:
+    """The versions in which the weight sync of the trainer with this profile was proved. Raises `BadConfig`."""
     path = path or config_directory() / "rerun" / "weight_sync.yaml"
-    return build(WeightSync, load_yaml(path), str(path)).proved
+    entries = build(WeightSync, load_yaml(path), str(path)).proved.items()
+    split = ((*entry.rpartition(" ")[::2], proof) for entry, proof in entries)
+    return {version: proof for version, profile, proof in split if profile == trainer}
 
 
 def choose(
@@ -86,7 +88,8 @@ def _trust(versions: Mapping[str, str] | None, proved: Mapping[str, str]) -> str
     version = versions["verl"]
     if version in proved:
         return f"its weight sync was proved for verl {version}: {proved[version]}"
-    return f"that verl {version or 'of an unknown version'} hands the checkpoint's weights to its engine was not proved"
+    which = version or "of an unknown version"
+    return f"that this trainer of verl {which} hands the checkpoint's weights to its engine was not proved"
 
 
 def reason(verl: VerlEvaluation | None) -> str:

@@ -40,10 +40,15 @@ def test_another_trainers_run_has_one_route() -> None:
 
 
 def test_the_table_that_ships_holds_only_versions_with_their_proof() -> None:
-    assert all(version and proof for version, proof in weight_sync().items())
+    assert all(version and proof for version, proof in weight_sync("verl").items())
 
 
 def test_what_ships_trusts_the_version_that_was_shown_and_no_other() -> None:
-    proved = weight_sync()
+    proved = weight_sync("verl")
     assert chosen(IMPOSSIBLE, {"verl": "0.9.1"}, proved) == ["verl"]
     assert chosen(IMPOSSIBLE, {"verl": "0.8.0"}, proved) == []
+
+
+@pytest.mark.parametrize("trainer", ["verl_v1", "verl_dapo", None])
+def test_what_one_trainer_showed_is_not_trusted_of_another_of_the_same_version(trainer: str | None) -> None:
+    assert chosen(IMPOSSIBLE, {"verl": "0.9.1"}, weight_sync(trainer)) == []
