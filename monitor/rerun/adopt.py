@@ -61,7 +61,7 @@ def read_folder(folder: Path) -> RunState:
     started_at = _started_at(Path(recorded.source), folder)
     config = RunConfig(**{**fields, "console_log": str(log) if log else None, "started_at": started_at})
     when = datetime.fromtimestamp(started_at, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    state = begin(f"{config.experiment or folder.name}-{when}", config, started_at)
+    state = replace(begin(f"{config.experiment or folder.name}-{when}", config, started_at), trainer=profile.name)
     state = fold(state, _facts(config, profile, folder))
     if state.ended_at is not None or open_for_writing(folder):
         return state

@@ -249,3 +249,13 @@ def test_a_run_whose_configuration_is_gone_can_not_be_planned(folder: Path, ledg
     shutil.rmtree(folder / ".hydra")
     with pytest.raises(CannotPlan, match="can't be resolved"):
         make_plan(ledger, name)
+
+
+@pytest.mark.parametrize(("v1", "profile"), [(True, "verl_v1"), (False, "verl")])
+def test_which_of_verls_trainers_wrote_a_folder_is_told_by_its_configuration(
+    folder: Path, ledger: Ledger, v1: bool, profile: str
+) -> None:
+    (config,) = folder.rglob(".hydra/config.yaml")
+    text = config.read_text()
+    config.write_text(text.replace("trainer:\n", f"trainer:\n  use_v1: {str(v1).lower()}\n", 1))
+    assert ledger.run(adopt(folder, ledger)).trainer == profile
