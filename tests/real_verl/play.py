@@ -37,7 +37,7 @@ HERE = Path(__file__).resolve().parent
 SAMPLES_A_STEP = 8
 LAST_STEP = 2
 SAVES = {"legacy": "local_global_step_folder:", "v1": "Saving checkpoint to"}
-UNPROVED_SECONDS = 110.0
+UNPROVED_SECONDS = 240.0
 """How long the watch may take to suspect a wait that it can't prove to be without end: its phase's limit, and more."""
 SLOW_FROM = SAMPLES_A_STEP * LAST_STEP + 1
 """The first sample of the final validation, after those of step 0 and of the steps before the last."""
