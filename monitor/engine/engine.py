@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 from monitor.detect import fold, phase_limits
 from monitor.diagnose import bundle as bundles
@@ -29,7 +28,7 @@ from monitor.model.snapshot import RunPosition, Snapshot
 from monitor.paths import bundles_directory
 from monitor.report.clean_text import clean
 from monitor.settings import Settings
-from monitor.sources.hooked_run import NoRayApi, locate_process
+from monitor.sources.hooked_run import NoRayApi, processes_of
 from monitor.sources.ray_api import RayApi
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.run_locator import RunLocation, locate
@@ -53,11 +52,9 @@ class Attachment:
         return f"on {self.cluster.gcs_address}" if self.cluster.gcs_address else "without Ray, by its hooks"
 
     def located_anew(self) -> RunLocation:
-        """The same place, asked again. Raises `SourceError`."""
+        """The same place, asked again: without Ray only its processes can be others. Raises `SourceError`."""
         if isinstance(self.api, NoRayApi):
-            hooks = self.location.config.hooks_dir or records.hooks_directory()
-            log = self.location.console_log
-            return locate_process(hooks, self.location.driver_pid or 0, Path(log) if log else None)
+            return replace(self.location, processes=processes_of(self.location.driver_pid, self.location.profile))
         return locate(self.cluster, self.api)
 
 

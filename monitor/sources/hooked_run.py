@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from monitor.model.fact import FactKind
-from monitor.model.reading import SourceError
 from monitor.model.snapshot import RayActor, RayCall, RayGroup
 from monitor.sources import proc
 from monitor.sources.hook_files import HookSource
@@ -36,12 +35,6 @@ BEGINNING = 256 << 10
 """Bytes of an event file in which the configuration stands, if the process trains."""
 RANK, PLACE = "RANK", ("MASTER_ADDR", "MASTER_PORT")
 """What torchrun and accelerate tell each process of one training."""
-
-
-class NoHookedRun(SourceError):
-    """No live process of this user records a training."""
-
-    HELP_TEXT = "start it by `laststep run -- CMD…`, or import `trainer_hooks.frameworks.trl` in its script"
 
 
 @dataclass
@@ -82,14 +75,6 @@ def hooked_runs(directory: str | None = None, log: Path | None = None) -> tuple[
             if profile.name == first.get("trainer") and (location := _location(folder, pid, profile, log)) is not None:
                 found.append(location)
     return tuple(sorted(found, key=lambda location: -location.started_at))
-
-
-def locate_process(directory: str, pid: int, log: Path | None) -> RunLocation:
-    """The run of this process, read anew. Raises `NoHookedRun`, `UnsafeHooks`."""
-    for location in hooked_runs(directory, log):
-        if location.driver_pid == pid:
-            return location
-    raise NoHookedRun(f"process {pid} records no training any more")
 
 
 def _recorded(folder: str) -> Iterator[int]:
@@ -150,12 +135,14 @@ def _location(folder: str, pid: int, profile: TrainerProfile, log: Path | None) 
         console_log=console,
     )
     name = run_name(str(fields.get("experiment") or profile.name), started_at)
-    processes = _processes(pid, profile)
+    processes = processes_of(pid, profile)
     return RunLocation(name, "", pid, started_at, console, profile, run_config(fields), processes)
 
 
-def _processes(pid: int, profile: TrainerProfile) -> tuple[RunProcess, ...]:
+def processes_of(pid: int | None, profile: TrainerProfile) -> tuple[RunProcess, ...]:
     """The process that records, the other ranks of its training, and what they started."""
+    if pid is None:
+        return ()
     found = {pid: RunProcess(pid, "trainer", f"{profile.name} trainer (pid {pid})")}
     table = proc.parents()
     own = process_environ(pid)
