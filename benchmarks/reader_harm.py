@@ -138,11 +138,10 @@ def many(processes: int) -> dict[str, Any]:
     from monitor.inspection.asyncio_reader import read_tasks
     from monitor.model.run import RunConfig
     from monitor.model.snapshot import RunPosition
-    from monitor.sources.ray_discovery import RayCluster
+    from monitor.sources.hooked_run import NO_RAY, NoRayApi
     from monitor.sources.run_locator import RunLocation
     from monitor.sources.run_processes import RunProcess
     from monitor.sources.trainer_profile import load_profile
-    from tests.faults.harness import NoRay
 
     with contextlib.ExitStack() as stack:
         pids = [stack.enter_context(_target(10, 10.0)) for _ in range(processes)]
@@ -155,7 +154,7 @@ def many(processes: int) -> dict[str, Any]:
                 assert all(reading.tasks for reading in pool.map(read_tasks, pids))
 
         def snapshot() -> None:
-            taken = capture(RayCluster("", "", None), NoRay(), location, RunPosition("many"))
+            taken = capture(NO_RAY, NoRayApi(), location, RunPosition("many"))
             assert all(process.tasks and process.threads for process in taken.processes)
 
         measured = {"tasks": _timed(tasks, processes), "snapshot": _timed(snapshot, processes)}

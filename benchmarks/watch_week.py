@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import psutil
 
@@ -28,6 +28,7 @@ from monitor import settings
 from monitor.engine.engine import Attachment, Engine
 from monitor.ledger.store import Ledger
 from monitor.model.run import RunConfig
+from monitor.sources.hooked_run import NoRayApi
 from monitor.sources.ray_discovery import RayCluster
 from monitor.sources.run_locator import RunLocation, RunProcess
 from monitor.sources.trainer_profile import load_profile
@@ -40,18 +41,6 @@ PHASES = ("gen", "reward", "old_log_prob", "update_actor", "update_weights")
 VALIDATION_EVERY = 500
 """Steps from one validation to the next, unless another number is asked for."""
 BEGAN = 1_800_000_000.0
-
-
-class NoRay:
-    """The State API of a cluster without calls."""
-
-    notes: ClassVar[dict[str, str]] = {}
-
-    def calls(self) -> tuple[Any, ...]:
-        return ()
-
-    def actors(self) -> tuple[Any, ...]:
-        return ()
 
 
 class PlayedEngine(Engine):
@@ -97,7 +86,7 @@ def engine_of(folder: Path, ledger: Ledger, clock: Clock) -> Engine:
     log = str(folder / "console.log")
     location = RunLocation("week-1", "01000000", os.getpid(), BEGAN, log, load_profile("demo"), config, (process,))
     cluster = RayCluster("127.0.0.1:1", "", None)
-    return PlayedEngine(Attachment(cluster, NoRay(), location), ledger, settings.load(), clock)  # type: ignore[arg-type]
+    return PlayedEngine(Attachment(cluster, NoRayApi(), location), ledger, settings.load(), clock)
 
 
 def resident_mb() -> float:

@@ -11,6 +11,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,8 +46,15 @@ MARK = "LASTSTEP_RAY_HEAD"
 _PORTS = range(20000, 32000)
 """Below the kernel's ephemeral range, so that no outgoing connection takes a port between choice and use."""
 
-_DIE_WITH_PARENT = "import ctypes,os,sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
-"""Asks the kernel for SIGTERM when the parent dies (PR_SET_PDEATHSIG = 1; kept over exec), then becomes the head."""
+_DIE_WITH_PARENT = (
+    "import ctypes,os,sys; os.nice({}); ctypes.CDLL(None).prctl(1, {}); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Asks the kernel for a signal when the parent dies (PR_SET_PDEATHSIG = 1; kept over exec), then is the command."""
+
+
+def dying_with_parent(command: Iterable[str], number: int = signal.SIGTERM, *, niceness: int = 0) -> list[str]:
+    """The command as a child that gets this signal when its parent dies; its first word is a path."""
+    return [sys.executable, "-c", _DIE_WITH_PARENT.format(niceness, int(number)), *command]
 
 
 class RayHeadFailed(LaststepError):
@@ -119,7 +127,7 @@ class RayHead:
         command += [f"--ray-client-server-port={client}", f"--node-ip-address={HOST}", f"--dashboard-host={HOST}"]
         command += [f"--temp-dir={temp_dir}", *resources, "--disable-usage-stats", "--log-color=false"]
         if dies_with_parent:
-            command = [sys.executable, "-c", _DIE_WITH_PARENT, *command]
+            command = dying_with_parent(command)
         with (temp_dir / "head.log").open("wb") as log:
             process = subprocess.Popen(
                 command,

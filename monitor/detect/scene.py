@@ -59,6 +59,11 @@ class Scene:
         self.calls_before = {call.task_id: call for call in earlier.calls} if earlier else {}
         self.actors: dict[str, RayActor] = {actor.actor_id: actor for actor in later.actors}
 
+    def actors_held(self) -> tuple[RayActor, ...]:
+        """Actors that Ray told to be in the same state in both samples, dead ones too."""
+        before = {actor.actor_id: actor.state for actor in self.earlier.actors} if self.earlier else {}
+        return tuple(actor for actor in self.later.actors if before.get(actor.actor_id) == actor.state)
+
     @cached_property
     def pid_of_actor(self) -> dict[str, int]:
         """Process of each actor that lives."""

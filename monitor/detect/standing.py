@@ -17,7 +17,7 @@ from monitor.detect.thread_waits import Doing, ThreadWait, thread_wait
 from monitor.detect.wait_graph import thread_key
 from monitor.model.fact import Evidence
 from monitor.model.finding import Finding, WaitLink
-from monitor.model.snapshot import Frame, ProcessState, ThreadState
+from monitor.model.snapshot import BlockedCall, Frame, ProcessState, ThreadState
 
 INDIRECT = frozenset({EdgeKind.INSIDE, EdgeKind.MADE})
 NOT_LEAVES = frozenset({Doing.GET, Doing.WAIT_ANY, Doing.LOOP_IDLE, Doing.SERVICE})
@@ -40,6 +40,12 @@ class Standing:
     def frame(self) -> Frame | None:
         """The innermost line of the run's code."""
         return self.wait.users
+
+    @property
+    def blocked_call(self) -> BlockedCall | None:
+        """The system call that it is in, where the kernel told."""
+        thread_id = self.thread.thread_id
+        return next((call for call in self.process.blocked_calls if call.thread_id == thread_id), None)
 
     def has(self, function: str, file: str) -> bool:
         """A frame of this function (last part of its name) in this file is on the stack."""

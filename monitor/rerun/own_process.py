@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.model.errors import ExitCode, LaststepError
+from monitor.ray_head import dying_with_parent
 from monitor.rerun.cancellation import Cancellation
 from monitor.rerun.environment import child_environment
 from monitor.rerun.environment_lines import best_gpu
@@ -32,10 +32,7 @@ STOP_SECONDS = 10.0
 SEGMENT_ROWS = 256
 TAIL_BYTES = 4096
 DONE, SCORED_REFUSED = 0, 12
-NICE_AND_MORTAL = (
-    "import ctypes,os,sys; os.nice(19); ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
-)
-"""Lowest priority; asks the kernel for SIGTERM when the job dies (PR_SET_PDEATHSIG, kept over exec)."""
+LOWEST_PRIORITY = 19
 UNLESS_SET = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
 ALWAYS_SET = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
 _PROGRESS = re.compile(r"(\d+)/(\d+) generations\b")
@@ -61,7 +58,7 @@ def evaluate(plan: RerunPlan, cancellation: Cancellation, progress: Callable[[in
     log, answer = folder / "evaluation.log", folder / "evaluation.json"
     with log.open("wb") as said, answer.open("wb") as result:
         child = subprocess.Popen(
-            [sys.executable, "-c", NICE_AND_MORTAL, *command(plan, recipe_file(plan))],
+            dying_with_parent(command(plan, recipe_file(plan)), niceness=LOWEST_PRIORITY),
             stdin=subprocess.DEVNULL,
             stdout=result,
             stderr=said,

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from typing import Any
 
 from monitor.model.errors import ExitCode, LaststepError
 from monitor.model.json_form import to_json
-from monitor.ray_head import RayHead
+from monitor.ray_head import RayHead, dying_with_parent
 from monitor.rerun.cancellation import Cancellation
 from monitor.rerun.claims import FOLDER_NOTE, FOLDER_PARENT, FOLDER_PREFIX
 from monitor.rerun.plan import RerunPlan
@@ -29,9 +30,6 @@ from monitor.rerun.plan import RerunPlan
 POLL_SECONDS = 0.3
 CONNECT_SECONDS = 180.0
 """Longest wait for the driver: it starts, imports Ray and registers with a head that is up."""
-MORTAL = "import ctypes,os,sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
-"""Asks the kernel for SIGKILL when the job dies (PR_SET_PDEATHSIG, kept over exec): a driver in Ray's code obeys no
-other."""
 
 
 class EvaluationFailed(LaststepError):
@@ -72,7 +70,8 @@ class RayDriver:
     """The child that connects to a head, and its answers. Every wait ends with the child, with the head, or when the
     rerun is asked to end."""
 
-    COMMAND = (sys.executable, "-c", MORTAL, sys.executable, "-m", "monitor.rerun.ray_driver")
+    COMMAND = dying_with_parent((sys.executable, "-m", "monitor.rerun.ray_driver"), signal.SIGKILL)
+    """Killed when the job dies: a driver in Ray's code obeys no other signal."""
 
     def __init__(
         self, head: RayHead, process: subprocess.Popen[bytes], answers: int, cancellation: Cancellation

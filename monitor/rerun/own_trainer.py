@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from monitor.ray_head import RayHead
+from monitor.ray_head import RayHead, dying_with_parent
 from monitor.rerun.cancellation import Cancellation
-from monitor.rerun.own_process import NICE_AND_MORTAL, POLL_SECONDS, device, end, last_line
+from monitor.rerun.own_process import LOWEST_PRIORITY, POLL_SECONDS, device, end, last_line
 from monitor.rerun.own_ray import Evaluate, EvaluationFailed, head_folder
 from monitor.rerun.plan import DEFAULT_METRIC, RerunPlan
 from monitor.rerun.recorded_launch import RecordedLaunch, recorded_launch
@@ -129,7 +129,7 @@ def evaluate(
     log = Path(plan.out_directory) / "evaluation.log"
     with log.open("wb") as said:
         child = subprocess.Popen(
-            [sys.executable, "-c", NICE_AND_MORTAL, *command(plan, launch)],
+            dying_with_parent(command(plan, launch), niceness=LOWEST_PRIORITY),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,

@@ -22,10 +22,9 @@ from monitor.detect.judge import judge
 from monitor.diagnose.capture import capture
 from monitor.model.finding import Finding, Verdict, VerdictWord
 from monitor.model.run import RunConfig
-from monitor.model.snapshot import RayActor, RayCall, RayGroup, RunPosition, Snapshot
+from monitor.model.snapshot import RunPosition, Snapshot
 from monitor.sources import proc
-from monitor.sources.ray_discovery import RayCluster
-from monitor.sources.ray_records import RayNode
+from monitor.sources.hooked_run import NO_RAY, NoRayApi
 from monitor.sources.run_locator import RunLocation
 from monitor.sources.run_processes import RunProcess
 from monitor.sources.trainer_profile import load_profile
@@ -37,28 +36,6 @@ READY_SECONDS = 60.0
 LOOKS_SECONDS = (1.0, 2.5, 4.0)
 """When a sample is taken; the last one only where the first two name nothing, as the watch says `unknown` only when
 three samples agree on it."""
-
-
-class NoRay:
-    """The State API of a run without Ray: nothing in it."""
-
-    def __init__(self) -> None:
-        self.notes: dict[str, str] = {}
-
-    def calls(self) -> tuple[RayCall, ...]:
-        return ()
-
-    def actors(self) -> tuple[RayActor, ...]:
-        return ()
-
-    def nodes(self) -> tuple[RayNode, ...]:
-        return ()
-
-    def groups(self) -> tuple[RayGroup, ...]:
-        return ()
-
-    def version(self) -> str:
-        return ""
 
 
 @dataclass(frozen=True)
@@ -150,8 +127,7 @@ def watched(name: str, seed: int, folder: Path, meanwhile: Meanwhile | None = No
     with program(script, folder) as (driver, culprits):
         began = time.monotonic()
         position = RunPosition(name, 1, 1, "testing", last_moved_at=time.time())
-        no_ray = RayCluster("", "", None)
-        verdict = looked_at(began, LOOKS_SECONDS, lambda: capture(no_ray, NoRay(), _location(driver), position))
+        verdict = looked_at(began, LOOKS_SECONDS, lambda: capture(NO_RAY, NoRayApi(), _location(driver), position))
         seconds = time.monotonic() - began
         outcome = Outcome(verdict, culprits, marked_lines(script), script, seconds)
         if meanwhile is not None:

@@ -17,11 +17,9 @@ from monitor.model.snapshot import RayActor, RayCall
 
 def find(case: Case) -> tuple[Finding, ...]:
     """One finding a dead actor that is waited for."""
-    before = {actor.actor_id: actor for actor in case.scene.earlier.actors} if case.scene.earlier else {}
     found = []
-    for actor in case.scene.later.actors:
-        was = before.get(actor.actor_id)
-        if was is None or was.state != actor.state or actor.state not in FINDERS:
+    for actor in case.scene.actors_held():
+        if actor.state not in FINDERS:
             continue
         calls = [call for call in case.scene.calls_of_actor.get(actor.actor_id, ()) if case.scene.call_held(call)]
         finding = FINDERS[actor.state](case, actor, calls) if calls else None

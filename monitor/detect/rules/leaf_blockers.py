@@ -17,7 +17,7 @@ from monitor.detect.rules.collectives import POINT_TO_POINT, function_of
 from monitor.detect.standing import REWARD, Standing, standing_threads, suspicion
 from monitor.detect.thread_waits import SAMPLE_POLL
 from monitor.model.finding import Culprit, Finding
-from monitor.model.snapshot import BlockedCall, RayActor
+from monitor.model.snapshot import RayActor
 
 MOST_HOLDERS = 3
 STARVED = "replay-starved"
@@ -36,10 +36,6 @@ class Blocker:
     advice: str
 
 
-def _call(item: Standing) -> BlockedCall | None:
-    return next((call for call in item.process.blocked_calls if call.thread_id == item.thread.thread_id), None)
-
-
 def _in(item: Standing, *words: str) -> bool:
     """A function of the run's own code on the stack has one of these words in its name."""
     return any(
@@ -48,7 +44,7 @@ def _in(item: Standing, *words: str) -> bool:
 
 
 def _standing_in(item: Standing, call: str, *targets: str) -> bool:
-    found = _call(item)
+    found = item.blocked_call
     return found is not None and found.call == call and found.target.startswith(targets or ("",))
 
 
@@ -73,7 +69,7 @@ def _from_worker(item: Standing) -> bool:
 
 
 def _is_file(item: Standing, *calls: str) -> bool:
-    found = _call(item)
+    found = item.blocked_call
     return found is not None and found.call in calls and (found.call == "open" or found.target.startswith("/"))
 
 
@@ -172,7 +168,7 @@ def find(case: Case) -> tuple[Finding, ...]:
 
 
 def _finding(case: Case, blocker: Blocker, item: Standing) -> Finding:
-    label, call = case.scene.label(item.process.pid), _call(item)
+    label, call = case.scene.label(item.process.pid), item.blocked_call
     sentence = f"The run's waits end at {label}: it {blocker.what}, at {place(item.frame)} {case.both}."
     kernel = f"kernel: the thread waits in {item.thread.kernel_wait or 'something not known'}"
     if call is not None:
@@ -187,12 +183,8 @@ def _finding(case: Case, blocker: Blocker, item: Standing) -> Finding:
 
 def _crashed(case: Case) -> RayActor | None:
     """An actor of the run whose process died of itself, dead in both samples: it fills no buffer any more."""
-    before = {actor.actor_id: actor for actor in case.scene.earlier.actors} if case.scene.earlier else {}
-    for actor in case.scene.later.actors:
-        was = before.get(actor.actor_id)
-        if was is not None and was.state == actor.state == "DEAD" and PROCESS_DIED in actor.death_cause:
-            return actor
-    return None
+    dead = (actor for actor in case.scene.actors_held() if actor.state == "DEAD")
+    return next((actor for actor in dead if PROCESS_DIED in actor.death_cause), None)
 
 
 def _by_dead_actor(case: Case, found: Finding, actor: RayActor) -> Finding:

@@ -23,7 +23,7 @@ UPLOADERS = ("/wandb/", "/tqdm/")
 def find(case: Case) -> tuple[Finding, ...]:
     """At most one: the first thread that stands so."""
     for item in standing_threads(case):
-        call = next((call for call in item.process.blocked_calls if call.thread_id == item.thread.thread_id), None)
+        call = item.blocked_call
         if call is not None and item.frame is not None and _is_log(item, call) and not _to_parent(case, item, call):
             return (_finding(case, item, call),)
     return ()
