@@ -1,9 +1,9 @@
 """verl's own validation between the opening and the close of an attestation: an external module of verl.
 
 `VERL_USE_EXTERNAL_MODULES=monitor.rerun.verl_attested` with LASTSTEP_ATTEST naming an order: a JSON file with `recipe`,
-`dtype`, `checkpoint`, `start_model`, `weights_step`, and `path`, where the attestation is written (`PATH.RANK`). verl
-imports it in each of its processes; only the trainer's does anything: before each validation its rollout servers open
-an attestation, after it they close it. What goes wrong is written to `PATH.error`, and never reaches the trainer: no
+`dtype`, `checkpoint`, `start_model`, `weights_step`, and `path`, where it is written (`PATH.SERVER.RANK`). verl imports
+it in each of its processes; only the trainer's does anything: before each validation its rollout servers open an
+attestation, after it they close it. What goes wrong is written to `PATH.error`, and never reaches the trainer: no
 attestation, no score. Needs the worker extension of `quant.vllm.verl_worker`.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from trainer_hooks.frameworks.engine_attestation import Question, calls_of
 from trainer_hooks.frameworks.on_import import install
 from trainer_hooks.frameworks.wrapping import Call, Wrap
 
@@ -28,13 +29,19 @@ TRAINERS = (
 
 def begin(call: Call) -> None:
     """Open it in every server's worker: the weights that lie there now are those that will be evaluated."""
-    _carefully(lambda order: _ask(call, "laststep_begin", {"recipe": order["recipe"]}))
+    _carefully(lambda order: _ask(call, lambda number: ("laststep_begin", {"recipe": order["recipe"]})))
 
 
 def close(call: Call) -> None:
     """Close it, with what the disk says of checkpoint and start model, read apart from verl."""
     if call.error is None:
-        _carefully(lambda order: _ask(call, "laststep_close", {"facts": facts(order), "path": order["path"]}))
+        _carefully(lambda order: _close(call, order))
+
+
+def _close(call: Call, order: dict[str, Any]) -> None:
+    """Each server's workers write files of their own: of several servers none is taken for all of them."""
+    known = facts(order)
+    _ask(call, lambda number: ("laststep_close", {"facts": known, "path": f"{order['path']}.{number}"}))
 
 
 def facts(order: dict[str, Any]) -> dict[str, Any]:
@@ -50,11 +57,11 @@ def facts(order: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _ask(call: Call, method: str, arguments: dict[str, Any]) -> None:
+def _ask(call: Call, question: Question) -> None:
     import ray
 
-    servers = call.args[0].llm_server_manager.server_handles
-    ray.get([server.collective_rpc.remote(method, kwargs=arguments) for server in servers])
+    calls = calls_of(call.args[0], question)
+    ray.get(calls)
 
 
 def _carefully(work: Callable[[dict[str, Any]], None]) -> None:

@@ -136,3 +136,24 @@ def test_an_attestation_that_fails_never_reaches_verls_validation(
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace())
     verl_attested.begin(Call(print, (SimpleNamespace(),), {}))
     assert "llm_server_manager" in (tmp_path / "attested.error").read_text()
+
+
+def test_each_of_several_servers_writes_an_attestation_of_its_own_so_that_none_passes_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = by_verl(tmp_path)
+    written(plan, [1.0], 0)
+    order = tmp_path / "order.json"
+    named = {"recipe": None, "path": str(tmp_path / "attested"), "weights_step": 2, "dtype": "bfloat16"}
+    order.write_text(json.dumps({**named, "checkpoint": "", "start_model": ""}))
+    monkeypatch.setenv(verl_attested.VARIABLE, str(order))
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda calls: None))
+
+    def close(method: str, kwargs: dict[str, Any]) -> None:
+        Path(f"{kwargs['path']}.0").write_text("{}")
+
+    server = SimpleNamespace(collective_rpc=SimpleNamespace(remote=close))
+    trainer = SimpleNamespace(llm_server_manager=SimpleNamespace(server_handles=[server, server]))
+    verl_attested.close(Call(print, (trainer,), {}))
+    with pytest.raises(EvaluationFailed, match="2 attestations came from verl's engine"):
+        own_trainer.document(plan)

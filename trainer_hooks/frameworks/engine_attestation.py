@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from trainer_hooks.frameworks.wrapping import Call
 WORKER = "AttestedColocateWorker"
 """`quant.vllm.verl_worker`'s class, or one of the same name that a team derived from it."""
 WORKER_KEY = "actor_rollout_ref.rollout.engine_kwargs.vllm.worker_extension_cls"
+Question = Callable[[int], tuple[str, dict[str, Any]]]
 SECONDS = 30.0
 """Longest wait for the engines: the trainer stands still meanwhile."""
 
@@ -29,7 +31,7 @@ def before_validate(call: Call) -> Any:
     """A validation begins: what stands in the engine before its first sample."""
     state = training.before_validate(call)
     if asked(call.args[0]):
-        _tell(call.args[0], lambda number: ("laststep_begin_own", ()))
+        _tell(call.args[0], lambda number: ("laststep_begin_own", {}))
     return state
 
 
@@ -38,8 +40,9 @@ def after_validate(call: Call) -> None:
     if call.error is None and asked(call.args[0]):
         step = getattr(call.args[0], "global_steps", None)
         place = Path(records.hooks_directory()) / f"attestation-{os.getpid()}-{step}"
-        _tell(call.args[0], lambda number: ("laststep_close", ({"of_step": step}, f"{place}.{number}")))
-        _record(place, step)
+        facts = {"of_step": step}
+        whole = _tell(call.args[0], lambda number: ("laststep_close", {"facts": facts, "path": f"{place}.{number}"}))
+        _record(place, step, whole=whole)
     training.after_validate(call)
 
 
@@ -49,35 +52,49 @@ def asked(trainer: Any) -> bool:
     return isinstance(named, str) and named.rpartition(".")[2] == WORKER
 
 
-def _tell(trainer: Any, question: Any) -> None:
-    """Let every server ask its workers; a call that fails or lasts is told in a notice."""
-    ray = sys.modules["ray"]
-    servers = getattr(getattr(trainer, "llm_server_manager", None), "server_handles", None) or ()
+def calls_of(trainer: Any, question: Question) -> list[Any]:
+    """The calls under way in which each of the trainer's rollout servers asks its workers. Raises `AttributeError`.
+
+    `question`: of a server's number the method and its arguments by name.
+    """
     calls = []
-    for number, server in enumerate(servers):
+    for number, server in enumerate(trainer.llm_server_manager.server_handles):
         method, arguments = question(number)
-        calls.append(server.collective_rpc.remote(method, args=arguments))
+        calls.append(server.collective_rpc.remote(method, kwargs=arguments))
+    return calls
+
+
+def _tell(trainer: Any, question: Question) -> bool:
+    """Let every server ask its workers; True where all answered. One that fails or lasts is told in a notice."""
+    ray = sys.modules["ray"]
+    try:
+        calls = calls_of(trainer, question)
+    except AttributeError:
+        calls = []
     if not calls:
         recorder.get().event("notice", text="attestation: this trainer's servers were not found, so none is made")
-        return
+        return False
     answered, waiting = ray.wait(calls, num_returns=len(calls), timeout=SECONDS)
+    failed = 0
     for one in answered:
         try:
             ray.get(one)
         except Exception as error:
+            failed += 1
             words = (str(error).strip().splitlines() or [""])[-1]
             recorder.get().event("notice", text=f"attestation: {type(error).__name__}: {words[:300]}")
     if waiting:
         recorder.get().event("notice", text=f"attestation: {len(waiting)} engines gave no answer in {SECONDS:.0f} s")
+    return not (waiting or failed)
 
 
-def _record(place: Path, step: Any) -> None:
-    """The workers' documents as one event: of several, the one that proves least."""
+def _record(place: Path, step: Any, *, whole: bool) -> None:
+    """The workers' documents as one event: of several, the one that proves least; none where an engine's is missing."""
     documents = []
     for path in sorted(place.parent.glob(f"{place.name}.*")):
         documents.append(json.loads(path.read_text(encoding="utf-8")))
         path.unlink()
-    if documents:
+    if documents and whole:
         recorder.get().event("attested", step=step, **min(documents, key=proved))
 
 

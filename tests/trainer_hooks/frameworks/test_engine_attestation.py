@@ -33,11 +33,11 @@ class Server:
         self.asked: list[str] = []
         self.collective_rpc = SimpleNamespace(remote=self._remote)
 
-    def _remote(self, method: str, args: tuple[Any, ...]) -> Any:
+    def _remote(self, method: str, kwargs: dict[str, Any]) -> Any:
         self.asked.append(method)
         if method == "laststep_close":
             for rank, document in enumerate(self.documents):
-                Path(f"{args[1]}.{rank}").write_text(json.dumps({**document, **args[0]}))
+                Path(f"{kwargs['path']}.{rank}").write_text(json.dumps({**document, **kwargs["facts"]}))
         return self
 
 
@@ -128,6 +128,12 @@ def test_an_engine_that_gives_no_answer_is_told_and_the_trainer_goes_on(ray: Ray
 def test_one_that_fails_is_told_by_its_own_words(ray: Ray, written: Written) -> None:
     _validate(Trainer(Server(fails=True)))
     assert any("no such method" in line["data"]["text"] for line in written("notice"))
+
+
+def test_where_one_of_two_engines_fails_nothing_is_proved_by_the_other(ray: Ray, written: Written) -> None:
+    _validate(Trainer(Server(_document()), Server(fails=True)))
+    assert written("attested") == []
+    assert not list(Path(records.hooks_directory()).glob("attestation-*"))
 
 
 def test_a_trainer_whose_servers_are_not_found_iswritten(ray: Ray, written: Written) -> None:
