@@ -82,6 +82,20 @@ def test_of_several_none_is_taken_and_each_is_named(
     assert attach(settings.load(), None, None, None, below=pid).location.driver_pid == pid
 
 
+def test_a_run_in_ray_that_is_starting_is_waited_for_and_not_passed_over(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start()
+    monkeypatch.setenv("LASTSTEP_DIR", str(tmp_path))
+    monkeypatch.setattr(attaching, "find_cluster", _starting)
+    with pytest.raises(attaching.RunStarting):
+        attach(settings.load(), None, None, None)
+
+
+def _starting(address: str | None) -> None:
+    raise attaching.RunStarting("the run of job 01000000 is starting")
+
+
 def _no_ray(address: str | None) -> None:
     """This machine may run Rays of other tests."""
     raise attaching.NoRay("no Ray runs here")
