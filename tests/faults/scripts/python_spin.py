@@ -1,4 +1,4 @@
-"""A loop whose end condition never holds."""
+"""A loop without an end, all of whose work is one line: that is the line a sample is of."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def tell(pid: int) -> None:
 def main() -> None:
     tell(os.getpid())
     value_name = 1
-    while value_name:
-        value_name = value_name * 3 % 1000003 or 1  # culprit
+    while True:
+        value_name = sum(range(100_000)) + value_name % 7  # culprit
 
 
 if __name__ == "__main__":
