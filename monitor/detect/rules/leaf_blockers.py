@@ -192,8 +192,8 @@ def _by_dead_actor(case: Case, found: Finding, actor: RayActor) -> Finding:
     state = case.evidence(f"Ray's State API: {name} is DEAD {case.both}: {actor.death_cause}")
     return replace(
         found,
-        sentence=f"{found.sentence} {name} of this run is dead: its process has died.",
+        sentence=f"{found.sentence} {name} of this run is dead: its process has died. They may have been its to make.",
         culprit=Culprit(actor.pid, name, actor.name),
         evidence=(*found.evidence, state),
-        advice="Look for why it died in its worker's log; what it was to bring, nobody brings now.",
+        advice="Look for why it died in its worker's log, and whether it was to make these samples.",
     )
